@@ -1,0 +1,3 @@
+//! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
+
+pub mod rig;

@@ -1,0 +1,3 @@
+//! The `dhcp6lab` program.
+
+fn main() {}

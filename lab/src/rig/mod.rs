@@ -1,0 +1,103 @@
+//! `Rig`: where a scenario is played. One has the engine in process, one a real server behind a TAP link.
+
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::time::Duration;
+
+/// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Who sent it.
+    pub source: SocketAddrV6,
+    /// Who it is for.
+    pub destination: SocketAddrV6,
+    /// What UDP carries.
+    pub payload: Vec<u8>,
+}
+
+/// What a server did with what was delivered to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It sent a datagram.
+    Answer(Datagram),
+    /// It said that it drops a datagram, and the label of the reason (`no-client-id`).
+    Drop(String),
+}
+
+/// What a rig needs to know before the server starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setup {
+    /// The text of `dhcp6s.conf`. The served interface is called [`INTERFACE`].
+    pub config: String,
+    /// The server's own addresses on the link, with their prefix lengths, besides [`SERVER_ADDRESS`].
+    pub addresses: Vec<(Ipv6Addr, u8)>,
+}
+
+/// The name of the interface that the server serves.
+pub const INTERFACE: &str = "eth0";
+/// The hardware address of that interface.
+pub const SERVER_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
+/// The link-local address that follows from it.
+pub const SERVER_ADDRESS: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0x0001);
+/// The server's DUID in every scenario: link-layer, so that no clock is in it.
+pub const SERVER_DUID: [u8; 10] = [0, 3, 0, 1, 0x02, 0, 0, 0, 0, 0x01];
+/// The allocator's secret in every scenario, so that both rigs choose the same addresses.
+pub const SECRET: [u8; 32] = *b"the lab's secret is known to all";
+
+/// Whether the disk that holds the leases has room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disk {
+    /// Nothing more can be written.
+    Full,
+    /// There is room.
+    Room,
+}
+
+/// Why a rig cannot go on. The text says what and what to do.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RigError(pub String);
+
+/// Where a scenario is played.
+pub trait Rig {
+    /// The name for reports: `sim` or `live`.
+    fn name(&self) -> &'static str;
+
+    /// Puts a datagram on the link.
+    ///
+    /// # Errors
+    /// The link cannot take it.
+    fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError>;
+
+    /// Everything that the server did since the last call with what was delivered, in order, once it is
+    /// certain that nothing more comes of it.
+    ///
+    /// # Errors
+    /// The server has ended, or does not answer any more.
+    fn settle(&mut self) -> Result<Vec<Event>, RigError>;
+
+    /// Lets time pass.
+    ///
+    /// # Errors
+    /// The rig cannot wait that long.
+    fn advance(&mut self, time: Duration) -> Result<(), RigError>;
+
+    /// Ends the server at once, as a power cut would, and starts it again on the leases that survived;
+    /// with another configuration if one is given.
+    ///
+    /// # Errors
+    /// The server does not start.
+    fn crash(&mut self, config: Option<&str>) -> Result<(), RigError>;
+
+    /// Asks the server to end, waits until it has, and starts it again; with another configuration if one
+    /// is given.
+    ///
+    /// # Errors
+    /// The server does not end or start.
+    fn restart(&mut self, config: Option<&str>) -> Result<(), RigError>;
+
+    /// Fills the disk that holds the leases, or makes room on it.
+    ///
+    /// # Errors
+    /// The rig has no say over the disk.
+    fn disk(&mut self, disk: Disk) -> Result<(), RigError>;
+}

@@ -1,0 +1,121 @@
+//! `Config`: what the operator decided, with every name resolved and every number checked.
+
+use crate::lease::Prefix;
+use crate::wire::{DomainName, Duid};
+use std::net::Ipv6Addr;
+
+/// The configuration in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// What the `option` statements say.
+    pub options: Options,
+    /// The `interface` statements, in file order.
+    pub interfaces: Vec<Interface>,
+    /// The `host` statements, in file order; of two with one DUID the first counts.
+    pub hosts: Vec<Host>,
+    /// The `pool` statements, in file order.
+    pub pools: Vec<Pool>,
+}
+
+/// The options that any client may get.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// `sip-server-domain-name`, option 21.
+    pub sip_names: Vec<DomainName>,
+    /// `sip-server-address`, option 22.
+    pub sip_addresses: Vec<Ipv6Addr>,
+    /// `domain-name-servers`, option 23.
+    pub dns_servers: Vec<Ipv6Addr>,
+    /// `domain-name`, option 24.
+    pub domain_list: Vec<DomainName>,
+    /// `nis-server-address`, option 27.
+    pub nis_servers: Vec<Ipv6Addr>,
+    /// `nisp-server-address`, option 28.
+    pub nisp_servers: Vec<Ipv6Addr>,
+    /// `nis-domain-name`, option 29.
+    pub nis_domains: Vec<DomainName>,
+    /// `nisp-domain-name`, option 30.
+    pub nisp_domains: Vec<DomainName>,
+    /// `ntp-servers`, option 31, and 56 for clients that ask for it.
+    pub ntp_servers: Vec<Ipv6Addr>,
+    /// `refreshtime` in seconds, option 32.
+    pub refresh_time_secs: Option<u32>,
+    /// `bcmcs-server-domain-name`, option 33.
+    pub bcmcs_names: Vec<DomainName>,
+    /// `bcmcs-server-address`, option 34.
+    pub bcmcs_addresses: Vec<Ipv6Addr>,
+}
+
+/// One `interface` statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// The interface that it is about.
+    pub name: String,
+    /// The value of the Preference option of an Advertise; `None` leaves the option out.
+    pub preference: Option<u8>,
+    /// Whether a Solicit with Rapid Commit is answered with a Reply.
+    pub rapid_commit: bool,
+    /// Where clients on this link get addresses from.
+    pub pool: Option<PoolUse>,
+}
+
+/// A pool and the lifetimes of what is drawn from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolUse {
+    /// The position in [`Config::pools`].
+    pub pool: usize,
+    /// The lifetimes of its leases.
+    pub lifetimes: Lifetimes,
+}
+
+/// Preferred and valid lifetime in seconds; `u32::MAX` is infinity, and preferred is at most valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetimes {
+    /// How long the client should prefer the lease.
+    pub preferred_secs: u32,
+    /// How long the client may use the lease.
+    pub valid_secs: u32,
+}
+
+/// One `host` statement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Host {
+    /// The name in the statement, for messages.
+    pub name: String,
+    /// The client that it is about; without one the statement never matches.
+    pub duid: Option<Duid>,
+    /// What the client gets in its IA_PDs, in file order.
+    pub prefixes: Vec<Reservation>,
+    /// What the client gets in its IA_NAs, in file order.
+    pub addresses: Vec<Reservation>,
+    /// Where the client gets further addresses from, instead of the pool of the interface.
+    pub pool: Option<PoolUse>,
+}
+
+/// An address or prefix that belongs to one client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reservation {
+    /// The prefix, or the address as a prefix of length 128.
+    pub prefix: Prefix,
+    /// Its lifetimes.
+    pub lifetimes: Lifetimes,
+}
+
+/// One `pool` statement: the addresses from `first` to `last`, both included.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// The name in the statement.
+    pub name: String,
+    /// The lowest address.
+    pub first: Ipv6Addr,
+    /// The highest address, not below the lowest.
+    pub last: Ipv6Addr,
+}
+
+impl Pool {
+    /// Whether the pool holds that address.
+    #[must_use]
+    pub fn contains(&self, address: Ipv6Addr) -> bool {
+        (self.first..=self.last).contains(&address)
+    }
+}

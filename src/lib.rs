@@ -1,0 +1,9 @@
+//! `dhcp6s`: a DHCPv6 server, drop-in for WIDE's, correct by RFC 9915, durable and fast.
+//!
+//! What may know what: [`wire`] ← [`lease`] ← [`config`] ← [`engine`] ← [`server`]; [`store`] sees [`lease`]
+//! alone. The first four are pure: bytes and a timestamp go in, bytes and changes come out.
+
+pub mod config;
+pub mod lease;
+pub mod store;
+pub mod wire;

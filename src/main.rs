@@ -1,0 +1,3 @@
+//! The `dhcp6s` program.
+
+fn main() {}
