@@ -9,7 +9,7 @@ mod runs;
 pub mod table;
 
 pub use change::{Change, ChangeLog, LeaseState, RecordError};
-pub use pool::Secret;
+pub use pool::{Placement, Secret, is_reserved};
 pub use prefix::Prefix;
 pub use runs::Runs;
 pub use table::{Lease, LeaseTable};

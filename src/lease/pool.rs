@@ -67,7 +67,9 @@ impl Placement {
         mac.update(&key.iaid.to_be_bytes());
         mac.update(key.duid.as_bytes());
         let digest = mac.finalize().into_bytes();
-        let hash = digest.first_chunk::<16>().map_or(0, |octets| u128::from_be_bytes(*octets));
+        let hash = digest
+            .first_chunk::<16>()
+            .map_or(0, |octets| u128::from_be_bytes(*octets));
         match (last - first).checked_add(1) {
             Some(size) => first + hash % size,
             None => hash,
@@ -147,7 +149,11 @@ mod tests {
     fn key(client: u32) -> IaKey {
         let [a, b, c, d] = client.to_be_bytes();
         let duid = Duid::new(&[0, 3, 0, 1, 2, 0, a, b, c, d]).expect("a DUID");
-        IaKey { duid, kind: IaKind::Na, iaid: 1 }
+        IaKey {
+            duid,
+            kind: IaKind::Na,
+            iaid: 1,
+        }
     }
 
     fn ip(text: &str) -> Ipv6Addr {
@@ -181,7 +187,10 @@ mod tests {
     #[test]
     fn a_client_is_placed_where_it_was_before() {
         let range = ("2001:db8:1::1000", "2001:db8:1::1fff");
-        assert_eq!(find(1, range, &Runs::default()), find(1, range, &Runs::default()));
+        assert_eq!(
+            find(1, range, &Runs::default()),
+            find(1, range, &Runs::default())
+        );
     }
 
     #[test]
@@ -194,7 +203,10 @@ mod tests {
             taken.insert(address.to_bits(), address.to_bits());
         }
         assert_eq!(find(99, range, &taken), None);
-        taken.remove(ip("2001:db8:1::13").to_bits(), ip("2001:db8:1::13").to_bits());
+        taken.remove(
+            ip("2001:db8:1::13").to_bits(),
+            ip("2001:db8:1::13").to_bits(),
+        );
         assert_eq!(find(99, range, &taken), Some(ip("2001:db8:1::13")));
     }
 
@@ -207,9 +219,17 @@ mod tests {
             let address = find(client, range, &Runs::default()).expect("a free address");
             assert!(!is_reserved(address), "{address}");
         }
-        let all_reserved = ("2001:db8:1:0:fdff:ffff:ffff:ff80", "2001:db8:1:0:fdff:ffff:ffff:ffff");
+        let all_reserved = (
+            "2001:db8:1:0:fdff:ffff:ffff:ff80",
+            "2001:db8:1:0:fdff:ffff:ffff:ffff",
+        );
         assert_eq!(find(1, all_reserved, &Runs::default()), None);
-        for address in ["::", "::200:5eff:fe00:5213", "1::fdff:ffff:ffff:ffff", "2001:db8::"] {
+        for address in [
+            "::",
+            "::200:5eff:fe00:5213",
+            "1::fdff:ffff:ffff:ffff",
+            "2001:db8::",
+        ] {
             assert!(is_reserved(ip(address)), "{address}");
         }
         for address in ["::1", "2001:db8::fdff:ffff:ffff:ff7f", "::200:5eff:ff00:0"] {
@@ -230,10 +250,16 @@ mod tests {
     fn what_the_same_answer_promises_already_is_passed_over() {
         let range = (ip("2001:db8:1::10"), ip("2001:db8:1::11"));
         let none = Runs::default();
-        let first = placement().find(&key(1), range, &none, &none, |_| false).expect("one");
-        let second =
-            placement().find(&key(1), range, &none, &none, |it| it == first).expect("another");
+        let first = placement()
+            .find(&key(1), range, &none, &none, |_| false)
+            .expect("one");
+        let second = placement()
+            .find(&key(1), range, &none, &none, |it| it == first)
+            .expect("another");
         assert_ne!(first, second);
-        assert_eq!(placement().find(&key(1), range, &none, &none, |_| true), None);
+        assert_eq!(
+            placement().find(&key(1), range, &none, &none, |_| true),
+            None
+        );
     }
 }

@@ -57,7 +57,10 @@ impl Runs {
     /// Whether any number from `first` to `last` is in the set.
     #[must_use]
     pub fn overlaps(&self, first: u128, last: u128) -> bool {
-        self.runs.range(..=last).next_back().is_some_and(|(_, &end)| end >= first)
+        self.runs
+            .range(..=last)
+            .next_back()
+            .is_some_and(|(_, &end)| end >= first)
     }
 
     /// Whether that number is in the set.

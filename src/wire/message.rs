@@ -72,10 +72,18 @@ mod tests {
     #[test]
     fn headers_that_are_too_short_are_refused() {
         for len in 0..4 {
-            assert_eq!(Message::read(&[1; 4][..len]).err(), Some(Error::Short), "{len}");
+            assert_eq!(
+                Message::read(&[1; 4][..len]).err(),
+                Some(Error::Short),
+                "{len}"
+            );
         }
         for len in 0..34 {
-            assert_eq!(RelayMessage::read(&[12; 34][..len]).err(), Some(Error::Short), "{len}");
+            assert_eq!(
+                RelayMessage::read(&[12; 34][..len]).err(),
+                Some(Error::Short),
+                "{len}"
+            );
         }
     }
 

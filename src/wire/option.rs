@@ -39,7 +39,9 @@ impl<'a> Options<'a> {
 
     /// All options of that code.
     pub fn all(&self, code: OptionCode) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.iter().filter(move |option| option.code == code).map(|option| option.value)
+        self.iter()
+            .filter(move |option| option.code == code)
+            .map(|option| option.value)
     }
 
     /// The value of the first option of that code. Further ones of an option that may stand only once are
@@ -103,7 +105,12 @@ impl<'a> Ia<'a> {
         let (iaid, rest) = number(value)?;
         let (t1, rest) = number(rest)?;
         let (t2, rest) = number(rest)?;
-        Ok(Self { iaid, t1, t2, options: Options::read(rest)? })
+        Ok(Self {
+            iaid,
+            t1,
+            t2,
+            options: Options::read(rest)?,
+        })
     }
 }
 
@@ -192,15 +199,24 @@ impl<'a> Status<'a> {
     /// Fewer than 2 octets.
     pub fn read(value: &'a [u8]) -> Result<Self, Error> {
         let (&code, text) = value.split_first_chunk::<2>().ok_or(Error::Short)?;
-        Ok(Self { code: StatusCode(u16::from_be_bytes(code)), text })
+        Ok(Self {
+            code: StatusCode(u16::from_be_bytes(code)),
+            text,
+        })
     }
 }
 
 /// The codes that an Option Request or Echo Request option lists; `None` if its length is odd, in which
 /// case the option counts as absent.
 pub(crate) fn requested(value: &[u8]) -> Option<impl Iterator<Item = OptionCode> + Clone> {
-    let (pairs, []) = value.as_chunks::<2>() else { return None };
-    Some(pairs.iter().map(|&pair| OptionCode(u16::from_be_bytes(pair))))
+    let (pairs, []) = value.as_chunks::<2>() else {
+        return None;
+    };
+    Some(
+        pairs
+            .iter()
+            .map(|&pair| OptionCode(u16::from_be_bytes(pair))),
+    )
 }
 
 fn number(octets: &[u8]) -> Result<(u32, &[u8]), Error> {

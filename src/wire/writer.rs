@@ -28,7 +28,12 @@ impl<'a> Writer<'a> {
     /// Begins a message behind what the buffer holds.
     pub fn new(out: &'a mut Vec<u8>) -> Self {
         let start = out.len();
-        Self { out, start, overflow: false, finished: false }
+        Self {
+            out,
+            start,
+            overflow: false,
+            finished: false,
+        }
     }
 
     /// The header of a message between client and server (RFC 9915 §8).
@@ -89,7 +94,13 @@ impl<'a> Writer<'a> {
     }
 
     /// An IA Prefix option (RFC 9915 §21.22).
-    pub fn ia_prefix(&mut self, prefix: Ipv6Addr, length: u8, preferred_secs: u32, valid_secs: u32) {
+    pub fn ia_prefix(
+        &mut self,
+        prefix: Ipv6Addr,
+        length: u8,
+        preferred_secs: u32,
+        valid_secs: u32,
+    ) {
         let option = self.open(OptionCode::IA_PREFIX);
         self.out.extend_from_slice(&preferred_secs.to_be_bytes());
         self.out.extend_from_slice(&valid_secs.to_be_bytes());
@@ -102,13 +113,18 @@ impl<'a> Writer<'a> {
     pub fn open(&mut self, code: OptionCode) -> OpenOption {
         self.out.extend_from_slice(&code.0.to_be_bytes());
         self.out.extend_from_slice(&[0, 0]);
-        OpenOption { value_start: self.out.len() }
+        OpenOption {
+            value_start: self.out.len(),
+        }
     }
 
     /// Ends an option: its length becomes what was written since.
     pub fn close(&mut self, option: OpenOption) {
         let len = self.out.len().saturating_sub(option.value_start);
-        let field = option.value_start.checked_sub(2).and_then(|at| self.out.get_mut(at..at + 2));
+        let field = option
+            .value_start
+            .checked_sub(2)
+            .and_then(|at| self.out.get_mut(at..at + 2));
         match (u16::try_from(len), field) {
             (Ok(len), Some(field)) => field.copy_from_slice(&len.to_be_bytes()),
             _ => self.overflow = true,
@@ -176,10 +192,18 @@ mod tests {
 
     fn item() -> impl Strategy<Value = Item> {
         let raw = (any::<u16>(), any::<Vec<u8>>()).prop_map(|(code, value)| Item::Raw(code, value));
-        let address = (any::<u32>(), any::<[u32; 2]>(), any::<Vec<(u128, [u32; 2])>>())
+        let address = (
+            any::<u32>(),
+            any::<[u32; 2]>(),
+            any::<Vec<(u128, [u32; 2])>>(),
+        )
             .prop_map(|(iaid, times, leases)| Item::Address(iaid, times, leases));
         let lease = (any::<u128>(), 0..=128u8, any::<[u32; 2]>());
-        let prefix = (any::<u32>(), any::<[u32; 2]>(), proptest::collection::vec(lease, 0..4))
+        let prefix = (
+            any::<u32>(),
+            any::<[u32; 2]>(),
+            proptest::collection::vec(lease, 0..4),
+        )
             .prop_map(|(iaid, times, leases)| Item::Prefix(iaid, times, leases));
         let status =
             (any::<u16>(), any::<String>()).prop_map(|(code, text)| Item::Status(code, text));
@@ -212,7 +236,10 @@ mod tests {
             Item::Raw(want, octets) => assert_eq!((code.0, value), (*want, octets.as_slice())),
             Item::Address(iaid, times, leases) => {
                 let ia = Ia::read(value).expect("an IA_NA");
-                assert_eq!((code, ia.iaid, [ia.t1, ia.t2]), (OptionCode::IA_NA, *iaid, *times));
+                assert_eq!(
+                    (code, ia.iaid, [ia.t1, ia.t2]),
+                    (OptionCode::IA_NA, *iaid, *times)
+                );
                 let read: Vec<_> = ia
                     .options
                     .all(OptionCode::IA_ADDRESS)
@@ -223,12 +250,21 @@ mod tests {
             }
             Item::Prefix(iaid, times, leases) => {
                 let ia = Ia::read(value).expect("an IA_PD");
-                assert_eq!((code, ia.iaid, [ia.t1, ia.t2]), (OptionCode::IA_PD, *iaid, *times));
+                assert_eq!(
+                    (code, ia.iaid, [ia.t1, ia.t2]),
+                    (OptionCode::IA_PD, *iaid, *times)
+                );
                 let read: Vec<_> = ia
                     .options
                     .all(OptionCode::IA_PREFIX)
                     .map(|value| IaPrefix::read(value).expect("a prefix"))
-                    .map(|it| (it.prefix.to_bits(), it.length, [it.preferred_secs, it.valid_secs]))
+                    .map(|it| {
+                        (
+                            it.prefix.to_bits(),
+                            it.length,
+                            [it.preferred_secs, it.valid_secs],
+                        )
+                    })
                     .collect();
                 assert_eq!(&read, leases);
             }

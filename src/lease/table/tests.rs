@@ -1,0 +1,217 @@
+//! The table against a plain list of changes.
+
+use super::*;
+use proptest::prelude::*;
+use std::net::Ipv6Addr;
+
+fn key(client: u8, kind: IaKind, iaid: u32) -> IaKey {
+    IaKey {
+        duid: Duid::new(&[0, 3, 0, 1, client]).expect("a DUID"),
+        kind,
+        iaid,
+    }
+}
+
+fn address(last: u128) -> Prefix {
+    Prefix::host(Ipv6Addr::from_bits((0x2001_0db8 << 96) | last))
+}
+
+fn change(prefix: Prefix, holder: IaKey, state: LeaseState, now: u64, valid_secs: u32) -> Change {
+    let changed = Timestamp(now);
+    let until = changed.after(valid_secs);
+    Change {
+        prefix,
+        holder,
+        state,
+        changed,
+        preferred_until: until,
+        valid_until: until,
+    }
+}
+
+fn prefixes<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<Prefix> {
+    leases.map(Lease::prefix).collect()
+}
+
+#[test]
+fn a_lease_ends_with_the_second_after_its_lifetime_and_is_remembered() {
+    let mut table = LeaseTable::default();
+    let holder = key(1, IaKind::Na, 1);
+    table.apply(&change(address(1), holder, LeaseState::Active, 100, 10));
+    table.expire(Timestamp(110));
+    assert_eq!(prefixes(table.active(&holder)), [address(1)]);
+    assert!(!table.is_free(address(1)));
+    table.expire(Timestamp(111));
+    assert_eq!(prefixes(table.active(&holder)), []);
+    assert_eq!(prefixes(table.of_binding(&holder)), [address(1)]);
+    assert!(table.is_free(address(1)));
+    table.expire(Timestamp(111 + u64::from(REMEMBERED_SECS)));
+    assert!(table.is_empty());
+    assert_eq!(table.next_due(), None);
+}
+
+#[test]
+fn an_infinite_lease_is_never_due() {
+    let mut table = LeaseTable::default();
+    let holder = key(1, IaKind::Pd, 1);
+    table.apply(&change(
+        address(1),
+        holder,
+        LeaseState::Active,
+        100,
+        u32::MAX,
+    ));
+    assert_eq!(table.next_due(), None);
+    table.expire(Timestamp(u64::MAX));
+    assert_eq!(table.active(&holder).count(), 1);
+}
+
+#[test]
+fn a_declined_address_is_taken_until_it_has_rested() {
+    let mut table = LeaseTable::default();
+    let holder = key(1, IaKind::Na, 1);
+    table.apply(&change(address(1), holder, LeaseState::Active, 100, 10));
+    table.apply(&change(
+        address(1),
+        holder,
+        LeaseState::Declined,
+        105,
+        86_400,
+    ));
+    assert_eq!(table.active(&holder).count(), 0);
+    table.expire(Timestamp(86_505));
+    assert!(!table.is_free(address(1)));
+    table.expire(Timestamp(86_506));
+    assert!(table.is_free(address(1)) && table.is_empty());
+}
+
+#[test]
+fn an_address_that_a_newcomer_takes_is_forgotten_for_its_former_holder() {
+    let mut table = LeaseTable::default();
+    let (old, new) = (key(1, IaKind::Na, 1), key(2, IaKind::Na, 1));
+    table.apply(&change(address(1), old, LeaseState::Active, 100, 10));
+    table.apply(&change(address(1), old, LeaseState::Released, 101, 0));
+    table.apply(&change(address(1), new, LeaseState::Active, 102, 10));
+    assert_eq!(table.of_binding(&old).count(), 0);
+    assert_eq!(prefixes(table.active(&new)), [address(1)]);
+    assert_eq!(table.len(), 1);
+}
+
+#[test]
+fn a_binding_keeps_the_order_of_its_leases() {
+    let mut table = LeaseTable::default();
+    let holder = key(1, IaKind::Na, 1);
+    for last in [3, 1, 2] {
+        table.apply(&change(address(last), holder, LeaseState::Active, 100, 10));
+    }
+    table.apply(&change(address(3), holder, LeaseState::Active, 105, 10));
+    assert_eq!(
+        prefixes(table.active(&holder)),
+        [address(3), address(1), address(2)]
+    );
+    let other = key(1, IaKind::Pd, 1);
+    assert_eq!(table.active(&other).count(), 0);
+}
+
+#[test]
+fn a_prefix_and_an_address_inside_it_are_in_each_others_way() {
+    let mut table = LeaseTable::default();
+    let block = Prefix::new(address(0).address(), 64).expect("a prefix");
+    table.apply(&change(
+        block,
+        key(1, IaKind::Pd, 1),
+        LeaseState::Active,
+        100,
+        10,
+    ));
+    assert!(!table.is_free(address(5)));
+    // Replaying a journal passes over the expiry that let the newcomer in.
+    table.apply(&change(
+        address(5),
+        key(2, IaKind::Na, 1),
+        LeaseState::Active,
+        111,
+        10,
+    ));
+    assert_eq!(table.active(&key(1, IaKind::Pd, 1)).count(), 0);
+    assert!(table.is_free(address(6)) && !table.is_free(address(5)) && !table.is_free(block));
+}
+
+#[test]
+fn everything_is_restated_in_pieces() {
+    let mut table = LeaseTable::default();
+    for last in 0..10 {
+        table.apply(&change(
+            address(last),
+            key(1, IaKind::Na, 1),
+            LeaseState::Active,
+            100,
+            10,
+        ));
+    }
+    let (mut log, mut cursor) = (ChangeLog::default(), Some(0));
+    while let Some(at) = cursor {
+        cursor = table.restate(at, 3, &mut log);
+    }
+    assert_eq!(log.count(), 10);
+    let mut copy = LeaseTable::default();
+    let mut records = log.records();
+    while !records.is_empty() {
+        let (change, rest) = Change::read(records).expect("a record");
+        copy.apply(&change);
+        records = rest;
+    }
+    assert_eq!(facts(&copy), facts(&table));
+}
+
+/// Everything that the table says, in an order of its own.
+fn facts(table: &LeaseTable) -> Vec<Change> {
+    let mut facts: Vec<_> = table.iter().map(Lease::change).collect();
+    facts.sort_by_key(|change| change.prefix);
+    facts
+}
+
+proptest! {
+    /// Random lives of a few leases: every index agrees with the list of leases, and replaying the changes
+    /// rebuilds the table.
+    #[test]
+    fn indexes_agree_and_replay_rebuilds(
+        steps in proptest::collection::vec((0..6u128, 0..3u8, 0..2u32, 0..4u8, 0..30u64), 1..60),
+    ) {
+        let (mut table, mut history, mut now) = (LeaseTable::default(), Vec::new(), 1000);
+        for (last, client, iaid, action, pause) in steps {
+            now += pause;
+            table.expire(Timestamp(now));
+            let holder = key(client, IaKind::Na, iaid);
+            let prefix = address(last);
+            let own = table.get(prefix).is_some_and(|lease| lease.is_of(&holder));
+            let active = own && table.active(&holder).any(|lease| lease.prefix() == prefix);
+            let state = match action {
+                0 | 1 if active || table.is_free(prefix) => LeaseState::Active,
+                2 if active => LeaseState::Released,
+                3 if active => LeaseState::Declined,
+                _ => continue,
+            };
+            let change = change(prefix, holder, state, now, 40);
+            table.apply(&change);
+            history.push(change);
+
+            let mut taken = Runs::default();
+            for lease in table.iter() {
+                let same = table.get(lease.prefix()).map(Lease::change);
+                prop_assert_eq!(same, Some(lease.change()));
+                let listed = table.of_binding(&lease.holder()).filter(|it| it.prefix() == lease.prefix());
+                prop_assert_eq!(listed.count(), 1);
+                if lease.state() != LeaseState::Released {
+                    taken.insert(lease.prefix().bounds().0, lease.prefix().bounds().1);
+                }
+            }
+            prop_assert_eq!(&taken, table.taken());
+            prop_assert_eq!(table.by_due.len(), table.len());
+        }
+        let mut replayed = LeaseTable::default();
+        history.iter().for_each(|change| replayed.apply(change));
+        replayed.expire(Timestamp(now));
+        prop_assert_eq!(facts(&replayed), facts(&table));
+    }
+}
