@@ -4,6 +4,7 @@
 //! alone. The first four are pure: bytes and a timestamp go in, bytes and changes come out.
 
 pub mod config;
+pub mod engine;
 pub mod lease;
 pub mod store;
 pub mod wire;
