@@ -6,5 +6,6 @@
 pub mod config;
 pub mod engine;
 pub mod lease;
+pub mod server;
 pub mod store;
 pub mod wire;

@@ -119,11 +119,6 @@ impl Counters {
         *counter += 1;
     }
 
-    /// Counts an answer as dropped that was decided on and then not sent.
-    pub fn take_back(&mut self, reason: DropReason) {
-        self.count(Err(reason));
-    }
-
     /// Advertise messages sent.
     #[must_use]
     pub fn advertises(&self) -> u64 {

@@ -218,6 +218,11 @@ impl Engine {
         &self.counters
     }
 
+    /// Counts an answer as dropped that was decided on and then not sent.
+    pub fn take_back(&mut self, reason: DropReason) {
+        self.counters.count(Err(reason));
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn config(&self) -> &Config {
