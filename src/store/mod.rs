@@ -6,6 +6,8 @@
 use crate::lease::ChangeLog;
 use std::path::PathBuf;
 
+#[cfg(test)]
+mod contract;
 pub mod journal;
 pub mod memory;
 

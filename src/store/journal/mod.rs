@@ -41,9 +41,9 @@ use std::path::PathBuf;
 /// When the journal asks for a restatement.
 #[derive(Clone, Copy, Debug)]
 struct Limits {
-    /// Octets of all segments below which old records are not worth the trouble.
+    /// Never below this many octets of segments.
     total_min: u64,
-    /// How many times what the live leases took when they were last restated.
+    /// And not below so many times what the live leases took when they were last restated.
     growth: u64,
 }
 
@@ -98,9 +98,11 @@ impl Journal {
         self.older.iter().map(|older| older.len).sum::<u64>() + self.segment.len
     }
 
+    /// Whether old records are worth the trouble of a restatement. While none is wanted, this segment is all
+    /// that is needed; older ones that could not be removed yet do not count.
     fn is_due(&self) -> bool {
         let limit = self.live_len.saturating_mul(self.limits.growth);
-        !self.wants_restatement() && self.size_bytes() >= limit.max(self.limits.total_min)
+        !self.wants_restatement() && self.segment.len >= limit.max(self.limits.total_min)
     }
 
     /// Begins a new segment, which is what makes the journal ask for a restatement.
