@@ -9,8 +9,8 @@
 //! removed, oldest first. Segments therefore disappear at the front only, and the frame that ends a
 //! restatement says up to where they may. A restart meanwhile replays everything and asks again.
 //!
-//! Space is not allocated ahead: that makes a sync of a single change a third cheaper at best and one of a
-//! batch not at all, and would leave room running out without a place where nothing has happened yet.
+//! Space is not allocated ahead. It would make the sync of a single change about a quarter cheaper and that of
+//! a full batch hardly, and the file would end in octets that are neither a frame nor damage.
 //!
 //! Not here: what stands in a frame (`format`), how a file is written (`segment`), and what is accepted when
 //! it is read back (`replay`).
