@@ -3,7 +3,9 @@
 //! What may know what: [`wire`] ← [`lease`] ← [`config`] ← [`engine`] ← [`server`]; [`store`] sees [`lease`]
 //! alone. The first four are pure: bytes and a timestamp go in, bytes and changes come out.
 
+pub mod cli;
 pub mod config;
 pub mod lease;
+pub mod logging;
 pub mod store;
 pub mod wire;
