@@ -5,7 +5,9 @@
 
 pub mod cli;
 pub mod config;
+pub mod identity;
 pub mod lease;
 pub mod logging;
+pub mod server;
 pub mod store;
 pub mod wire;

@@ -1,0 +1,3 @@
+//! Sockets, threads, signals and the real clock.
+
+pub mod process;
