@@ -48,8 +48,8 @@ Files:
 Signals:
   TERM, INT      end at once; leases stay valid, and the next start knows them.
 
-Several interfaces are served by several processes, each with its own -P and --leases, and with -p or
--k /dev/null.
+Several interfaces are served by several processes, each with its own -P and --leases, and with its
+own -p or `-k /dev/null`.
 
 Exit status: 0 when the server was told to end or runs in the background; 1 when it could not start
 or had to give up, with the reason on standard error or in the log.";

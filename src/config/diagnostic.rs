@@ -196,6 +196,19 @@ impl Report {
                 remedy: Some(finding.remedy).filter(|remedy| !remedy.is_empty()),
             });
         }
+        if let Some(first) = files.first()
+            && self.errors >= Self::KEPT_MAX
+        {
+            diagnostics.push(Diagnostic {
+                severity: Severity::Error,
+                file: first.name.clone(),
+                line: 0,
+                column: 0,
+                span: 0..0,
+                text: "there are too many mistakes to list".to_owned(),
+                remedy: Some(format!("the first {} are above", Self::KEPT_MAX)),
+            });
+        }
         diagnostics
     }
 }

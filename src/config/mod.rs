@@ -107,13 +107,13 @@ impl Loader<'_> {
                         number,
                         Severity::Error,
                         format!("cannot be read: {error}"),
-                        "name a file with -c",
+                        "check the path and its permissions",
                     ),
                     Ok(_) => self.report.about(
                         number,
                         Severity::Error,
                         format!("is larger than {FILE_LEN_MAX} octets"),
-                        "name another file with -c",
+                        "split it with `include`",
                     ),
                 }
             }

@@ -112,7 +112,7 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
     );
     assert_eq!(
         shown(&found.expect_err("fails")),
-        ["F: cannot be read: permission denied; name a file with -c"]
+        ["F: cannot be read: permission denied; check the path and its permissions"]
     );
 }
 
@@ -120,11 +120,15 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
 fn the_list_of_mistakes_is_bounded() {
     let text = "pool p { };\npool".repeat(5000);
     let found = load_files(&[("F", &text)]).expect_err("fails");
-    assert!(found.len() <= 200, "{}", found.len());
+    assert_eq!(found.len(), 101);
+    assert_eq!(
+        found[100].to_string(),
+        "F: there are too many mistakes to list; the first 100 are above"
+    );
 }
 
 #[test]
-fn a_megabyte_of_anything_is_read_in_no_time() {
+fn much_of_anything_is_read_in_linear_time() {
     for piece in [
         "{",
         "}",
@@ -145,7 +149,8 @@ fn a_megabyte_of_anything_is_read_in_no_time() {
         "option ntp-servers ::1;",
         "option ntp-servers ::1 ,",
     ] {
-        let text = piece.repeat((1 << 20) / piece.len());
+        let len = if piece == "{" { 1 << 20 } else { 1 << 18 };
+        let text = piece.repeat(len / piece.len());
         let started = Instant::now();
         drop(load_files(&[("F", &text)]));
         let text = format!("option domain-name-servers {text}");
