@@ -21,6 +21,8 @@ pub(super) struct Parser<'a> {
     pub(super) start: Span,
     pub(super) tokens: Vec<Token>,
     pub(super) at: usize,
+    /// The first token of the statement or declaration that is being read.
+    pub(super) began: usize,
     /// The end of a block was taken for granted, and no `;` is to be looked for.
     pub(super) abandoned: bool,
     pub(super) gaps: bool,
@@ -227,12 +229,15 @@ impl Parser<'_> {
         if self.torn_quotation() {
             return Skip;
         }
+        let next_line = self.next_begins();
         match self.peek() {
             Some(token)
-                if !matches!(
-                    token.kind,
-                    TokenKind::Semicolon | TokenKind::Open | TokenKind::Close
-                ) || self.at == 0 =>
+                if self.at == 0
+                    || !next_line
+                        && !matches!(
+                            token.kind,
+                            TokenKind::Semicolon | TokenKind::Open | TokenKind::Close
+                        ) =>
             {
                 let text = self
                     .text
@@ -299,13 +304,20 @@ impl Parser<'_> {
         }
     }
 
-    /// Goes behind the `;` or the block that ends the statement, but not out of the block that it is in.
+    /// Whether the statement has begun and the next line plainly begins another one.
+    fn next_begins(&self) -> bool {
+        self.at > self.began && self.peek_word().is_some_and(begins_something) && self.on_new_line()
+    }
+
+    /// Goes behind the `;` or the block that ends the statement, or to where the next one plainly begins, but
+    /// not out of the block that it is in.
     pub(super) fn skip(&mut self) {
         let mut depth = 0_usize;
         while let Some(kind) = self.peek_kind() {
             match kind {
                 TokenKind::Open => depth += 1,
                 TokenKind::Close if depth == 0 => return,
+                TokenKind::Word if depth == 0 && self.next_begins() => return,
                 TokenKind::Close => {
                     depth -= 1;
                     if depth == 0 {

@@ -30,6 +30,7 @@ pub(super) fn parse(number: usize, file: &File, report: &mut Report) -> Parsed {
         },
         tokens,
         at: 0,
+        began: 0,
         abandoned: false,
         gaps: false,
         report,
@@ -54,6 +55,7 @@ impl Parser<'_> {
             if self.report.is_full() {
                 break;
             }
+            self.began = self.at;
             match token.kind {
                 TokenKind::Word => match self.statement() {
                     Ok(statement) => {
@@ -347,6 +349,7 @@ impl Parser<'_> {
             complete: true,
         };
         loop {
+            self.began = self.at;
             match self.peek_kind() {
                 _ if self.report.is_full() => return Err(Skip),
                 Some(TokenKind::Close) => {

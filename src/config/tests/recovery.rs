@@ -38,6 +38,20 @@ range ::1 to ::2;
 }
 
 #[test]
+fn a_statement_cut_short_does_not_hide_the_next() {
+    refused(
+        "host h {\n\taddress 2001:db8::1\n\tprefix 2001:db8::/48 1200 600;\n}\nhost i {\n\tduid\n};\n",
+        &[
+            "F:2:21: a lifetime is missing after `2001:db8::1`; write seconds or `infinity`",
+            "F:3:23: the preferred lifetime 1200 is longer than the valid lifetime 600; write the \
+             shorter one first",
+            "F:4:2: `;` is missing after `}`; add it",
+            "F:6:6: a DUID is missing after `duid`",
+        ],
+    );
+}
+
+#[test]
 fn a_misspelt_reference_gets_a_suggestion() {
     refused(
         "pool office { range ::1 to ::2; };\nhost h { address-pool ofice 5; };",
