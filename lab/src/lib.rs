@@ -1,3 +1,4 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod link;
 pub mod rig;

@@ -3,6 +3,9 @@
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+pub mod fence;
+pub mod live;
+
 /// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
