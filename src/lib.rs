@@ -4,6 +4,8 @@
 //! alone. The first four are pure: bytes and a timestamp go in, bytes and changes come out.
 
 pub mod config;
+pub mod engine;
 pub mod lease;
+pub mod server;
 pub mod store;
 pub mod wire;

@@ -1,0 +1,265 @@
+//! Which lease an IA gets: what belongs to the client's `host` statement first, then an address of a pool.
+//!
+//! Not here: where in a pool (`lease::pool`), and T1 and T2 (`times`).
+
+use super::admit::{Query, QueryIa};
+use super::draft::Draft;
+use super::{DropReason, Engine, Place};
+use crate::config::{Host, Lifetimes, PoolUse, Reservation};
+use crate::lease::{IaKey, IaKind, LeaseState, Prefix, is_reserved};
+use crate::wire::Duid;
+
+/// The client of a query, and what it may draw from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Client<'a> {
+    pub(super) duid: Duid,
+    pub(super) place: Place,
+    host: Option<&'a Host>,
+    /// Where its addresses come from: the pool of its `host` statement, else that of the link.
+    pool: Option<PoolUse>,
+}
+
+impl Client<'_> {
+    /// What belongs to it.
+    fn reservations(&self, kind: IaKind) -> &[Reservation] {
+        match (self.host, kind) {
+            (Some(host), IaKind::Na) => &host.addresses,
+            (Some(host), IaKind::Pd) => &host.prefixes,
+            (None, _) => &[],
+        }
+    }
+
+    /// The reservation of that address or prefix.
+    pub(super) fn reservation(&self, kind: IaKind, prefix: Prefix) -> Option<Lifetimes> {
+        let mut reservations = self.reservations(kind).iter();
+        reservations
+            .find(|it| it.prefix == prefix)
+            .map(|it| it.lifetimes)
+    }
+
+    /// Whether anything is configured for IAs of that kind.
+    pub(super) fn has_source(&self, kind: IaKind) -> bool {
+        !self.reservations(kind).is_empty() || (kind == IaKind::Na && self.pool.is_some())
+    }
+}
+
+impl Engine {
+    /// Who asks, and what is configured for it.
+    pub(super) fn client(&self, query: &Query<'_>) -> Result<Client<'_>, DropReason> {
+        let duid = query.client.ok_or(DropReason::NoClientId)?;
+        let place = self.place(query)?;
+        let host = self
+            .hosts
+            .get(&duid)
+            .and_then(|&index| self.config.hosts.get(index));
+        let of_link = self
+            .interface
+            .as_ref()
+            .and_then(|it| it.pool)
+            .filter(|_| place == Place::Here);
+        Ok(Client {
+            duid,
+            place,
+            host,
+            pool: host.and_then(|it| it.pool).or(of_link),
+        })
+    }
+
+    /// Grants the IA what it is bound to already, as far as the configuration still says so, else a new
+    /// lease; without either, its status says that nothing is available.
+    ///
+    /// What no longer belongs to it ends without a word (RFC 9915 §18.3.2: only what is assigned is listed).
+    pub(super) fn obtain(
+        &self,
+        query: &Query<'_>,
+        client: &Client<'_>,
+        ia: &QueryIa<'_>,
+        draft: &mut Draft,
+    ) {
+        let key = ia.key(client.duid);
+        draft.begin_ia(&key);
+        self.extend(client, &key, draft);
+        if !draft.grants_in_ia() && !self.assign(query, client, ia, draft) {
+            draft.set_none_available(ia.kind);
+        }
+    }
+
+    /// Grants what the binding has and may keep, and ends the rest of it. Says whether there is a binding.
+    pub(super) fn extend(&self, client: &Client<'_>, key: &IaKey, draft: &mut Draft) -> bool {
+        let mut bound = false;
+        let upgrade = self.reservation_awaits(client, key, draft);
+        for lease in self.table.active(key) {
+            bound = true;
+            let prefix = lease.prefix();
+            let reserved = client.reservation(key.kind, prefix);
+            match reserved.or_else(|| {
+                self.pool_lifetimes(client, key, prefix)
+                    .filter(|_| !upgrade)
+            }) {
+                Some(lifetimes) if !draft.promises(prefix) => draft.grant(key, prefix, lifetimes),
+                _ => draft.end(key, prefix, LeaseState::Released, 0),
+            }
+        }
+        bound
+    }
+
+    /// Grants a new lease in the IA at hand. Says whether there was one to grant.
+    pub(super) fn assign(
+        &self,
+        query: &Query<'_>,
+        client: &Client<'_>,
+        ia: &QueryIa<'_>,
+        draft: &mut Draft,
+    ) -> bool {
+        let key = ia.key(client.duid);
+        let found = self
+            .pick_reservation(query, client, ia, draft)
+            .map(|it| (it.prefix, it.lifetimes))
+            .or_else(|| self.pick_from_pool(client, ia, draft));
+        if let Some((prefix, lifetimes)) = found {
+            draft.grant(&key, prefix, lifetimes);
+        }
+        found.is_some()
+    }
+
+    /// Grants a lease that the client lists and that is its to have: reserved for it, or free in its pool.
+    pub(super) fn assign_listed(
+        &self,
+        client: &Client<'_>,
+        ia: &QueryIa<'_>,
+        draft: &mut Draft,
+    ) -> bool {
+        let key = ia.key(client.duid);
+        let found = ia.leases().find_map(|prefix| {
+            let reserved = client.reservation(ia.kind, prefix);
+            let lifetimes = reserved.or_else(|| self.pool_lifetimes(client, &key, prefix))?;
+            self.is_available(&key, prefix, draft)
+                .then_some((prefix, lifetimes))
+        });
+        if let Some((prefix, lifetimes)) = found {
+            draft.grant(&key, prefix, lifetimes);
+        }
+        found.is_some()
+    }
+
+    /// The lifetimes of an address of the client's pool; `None` if it is not in the pool, or is kept from it.
+    fn pool_lifetimes(
+        &self,
+        client: &Client<'_>,
+        key: &IaKey,
+        prefix: Prefix,
+    ) -> Option<Lifetimes> {
+        let pool_use = client
+            .pool
+            .filter(|_| key.kind == IaKind::Na && prefix.length() == 128)?;
+        let pool = self.config.pools.get(pool_use.pool)?;
+        let address = prefix.address();
+        let fits = pool.contains(address)
+            && !is_reserved(address)
+            && !self.excluded.contains(address.to_bits());
+        fits.then_some(pool_use.lifetimes)
+    }
+
+    /// Whether the binding may have that block now: nothing overlaps it, here or in the answer at hand.
+    fn is_available(&self, key: &IaKey, prefix: Prefix, draft: &Draft) -> bool {
+        let own = || {
+            let lease = self.table.get(prefix);
+            lease.is_some_and(|it| it.state() == LeaseState::Active && it.is_of(key))
+        };
+        (self.table.is_free(prefix) || own()) && !draft.promises(prefix)
+    }
+
+    /// Whether a reserved address is free for a binding that has none, so that it gives up its pool address.
+    fn reservation_awaits(&self, client: &Client<'_>, key: &IaKey, draft: &Draft) -> bool {
+        let reservations = client.reservations(key.kind);
+        let has_one = || {
+            let mut leases = self.table.active(key);
+            leases.any(|lease| client.reservation(key.kind, lease.prefix()).is_some())
+        };
+        reservations
+            .iter()
+            .any(|it| self.table.is_free(it.prefix) && !draft.promises(it.prefix))
+            && !has_one()
+    }
+
+    /// The reservation for an IA: one that it lists, one of the length that it lists or the next shorter
+    /// (RFC 8168 §3.2), the first. If all are bound to IAs that the client does not name any more, one of
+    /// those: a new installation has a new IAID and the same right to the client's addresses.
+    fn pick_reservation<'a>(
+        &self,
+        query: &Query<'_>,
+        client: &Client<'a>,
+        ia: &QueryIa<'_>,
+        draft: &Draft,
+    ) -> Option<Reservation>
+    where
+        Self: 'a,
+    {
+        let key = ia.key(client.duid);
+        let reservations = client.reservations(ia.kind);
+        let available = || {
+            reservations
+                .iter()
+                .filter(|it| self.is_available(&key, it.prefix, draft))
+        };
+        let abandoned = |it: &&Reservation| {
+            let lease = self
+                .table
+                .get(it.prefix)
+                .filter(|it| it.state() == LeaseState::Active);
+            let holder = lease.map(crate::lease::Lease::holder);
+            !draft.promises(it.prefix)
+                && holder.is_some_and(|it| {
+                    it.duid == key.duid && it.kind == key.kind && !query.has_ia(it.kind, it.iaid)
+                })
+        };
+        let listed = ia
+            .leases()
+            .find_map(|hint| available().find(|it| it.prefix == hint));
+        let by_length = || {
+            let lengths = ia.listed().map(Prefix::length).filter(|&length| length > 0);
+            let length = lengths.last().filter(|_| ia.kind == IaKind::Pd)?;
+            let fits = available().filter(|it| it.prefix.length() <= length);
+            // Of equally long ones the first: `max_by_key` would take the last.
+            fits.reduce(|best, it| {
+                if it.prefix.length() > best.prefix.length() {
+                    it
+                } else {
+                    best
+                }
+            })
+        };
+        listed
+            .or_else(by_length)
+            .or_else(|| available().next())
+            .or_else(|| reservations.iter().find(abandoned))
+            .copied()
+    }
+
+    /// The pool address for an IA: one that it lists, the one it had before, where its hash points.
+    fn pick_from_pool(
+        &self,
+        client: &Client<'_>,
+        ia: &QueryIa<'_>,
+        draft: &Draft,
+    ) -> Option<(Prefix, Lifetimes)> {
+        let pool_use = client.pool.filter(|_| ia.kind == IaKind::Na)?;
+        let key = ia.key(client.duid);
+        let had = self.table.of_binding(&key).map(crate::lease::Lease::prefix);
+        let wished = ia.leases().chain(had).find(|&prefix| {
+            self.pool_lifetimes(client, &key, prefix).is_some()
+                && self.is_available(&key, prefix, draft)
+        });
+        let prefix = wished.or_else(|| {
+            let pool = self.config.pools.get(pool_use.pool)?;
+            let range = (pool.first, pool.last);
+            let promised = |address| draft.promises(Prefix::host(address));
+            let taken = self.table.taken();
+            let found = self
+                .placement
+                .find(&key, range, taken, &self.excluded, promised);
+            found.map(Prefix::host)
+        })?;
+        Some((prefix, pool_use.lifetimes))
+    }
+}

@@ -1,0 +1,262 @@
+//! The decisions: one arrival, the leases and the time in; an answer and changes out.
+//!
+//! The life of a message: the relay chain is opened (`relay`), the message becomes a [`Query`](admit::Query)
+//! or is dropped (`admit`), one function per message type drafts the answer (`solicit` … `inform`), the
+//! draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
+//! Until the answer stands, nothing has changed, so every reason to drop a message comes before its first
+//! change.
+//!
+//! Not here: any clock, socket, file or random source. The same arrival, leases and time give the same
+//! octets and changes.
+
+mod admit;
+mod answer;
+mod assign;
+mod confirm;
+mod decline;
+mod draft;
+mod drops;
+mod inform;
+mod outbox;
+mod rebind;
+mod relay;
+mod release;
+mod renew;
+mod request;
+mod solicit;
+mod stateless;
+mod times;
+
+pub use drops::{Counters, DropReason};
+pub use outbox::{Answer, Outbox};
+
+use crate::config::{Config, Interface};
+use crate::lease::{ChangeLog, LeaseTable, Placement, Prefix, Runs, Secret, Timestamp};
+use crate::wire::{Duid, MessageType};
+use admit::{Kind, Query};
+use draft::Draft;
+use stateless::Stateless;
+use std::collections::HashMap;
+use std::net::{Ipv6Addr, SocketAddrV6};
+
+/// One datagram as it came from the socket.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// What UDP carried.
+    pub payload: &'a [u8],
+    /// Who sent it.
+    pub source: SocketAddrV6,
+    /// The address that it was sent to: a multicast group, or one of the server's own.
+    pub destination: Ipv6Addr,
+}
+
+/// What became of a message: the type of the answer, or why there is none.
+pub type Verdict = Result<MessageType, DropReason>;
+
+/// The link that is served.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// The name of the interface, by which its `interface` statement is found.
+    pub name: String,
+    /// The server's addresses on it, with the lengths of their prefixes.
+    pub addresses: Vec<(Ipv6Addr, u8)>,
+}
+
+/// Decides on everything that arrives on one link.
+#[derive(Debug)]
+pub struct Engine {
+    server_duid: Duid,
+    placement: Placement,
+    config: Config,
+    link: Link,
+    table: LeaseTable,
+    /// The statement about the served interface.
+    interface: Option<Interface>,
+    /// DUID → position in `config.hosts`; of two statements with one DUID the first.
+    hosts: HashMap<Duid, usize>,
+    /// Prefixes whose addresses fit the link.
+    on_link: Vec<Prefix>,
+    /// What no pool gives out: the server's own addresses, and what belongs to hosts.
+    excluded: Runs,
+    stateless: Stateless,
+    /// Whether changes cannot be made durable at present.
+    read_only: bool,
+    draft: Draft,
+    counters: Counters,
+}
+
+impl Engine {
+    /// An engine that serves `link` by `config`, and goes on from the leases in `table`.
+    #[must_use]
+    pub fn new(
+        server_duid: Duid,
+        secret: &Secret,
+        config: Config,
+        link: Link,
+        table: LeaseTable,
+    ) -> Self {
+        let mut engine = Self {
+            server_duid,
+            placement: Placement::new(secret),
+            interface: config
+                .interfaces
+                .iter()
+                .find(|it| it.name == link.name)
+                .cloned(),
+            hosts: HashMap::new(),
+            on_link: Vec::new(),
+            excluded: Runs::default(),
+            stateless: Stateless::new(&config.options),
+            config,
+            link: Link::default(),
+            table,
+            read_only: false,
+            draft: Draft::default(),
+            counters: Counters::default(),
+        };
+        for (index, host) in engine.config.hosts.iter().enumerate() {
+            if let Some(duid) = host.duid {
+                engine.hosts.entry(duid).or_insert(index);
+            }
+        }
+        engine.set_link(link);
+        engine
+    }
+
+    /// Takes over the addresses that the server has on the link now.
+    pub fn set_link(&mut self, link: Link) {
+        self.link = link;
+        self.excluded = Runs::default();
+        let own = self
+            .link
+            .addresses
+            .iter()
+            .map(|&(address, _)| Prefix::host(address));
+        let hosts = self.config.hosts.iter();
+        let reserved = hosts.flat_map(|it| it.addresses.iter().chain(&it.prefixes));
+        for prefix in own.chain(reserved.map(|it| it.prefix)) {
+            let (first, last) = prefix.bounds();
+            self.excluded.insert(first, last);
+        }
+        let own = self.link.addresses.iter();
+        let own = own.filter(|(address, _)| !address.is_unicast_link_local());
+        let pool = self.interface.as_ref().and_then(|it| it.pool);
+        let pool = pool.and_then(|it| self.config.pools.get(it.pool));
+        self.on_link = own
+            .filter_map(|&(address, length)| Prefix::new(address, length))
+            .chain(pool.and_then(|pool| {
+                // A link has prefixes of 64 bits (RFC 4291 §2.5.1); a pool that spans several has them all.
+                let shared = (pool.first.to_bits() ^ pool.last.to_bits()).leading_zeros();
+                Prefix::new(pool.first, u8::try_from(shared.min(64)).unwrap_or(64))
+            }))
+            .collect();
+    }
+
+    /// Decides on one arrival. The answer, if there is one, and the changes are behind those that the
+    /// outbox holds already.
+    ///
+    /// # Errors
+    /// Why the message is dropped: nothing was changed and nothing is sent.
+    pub fn handle(
+        &mut self,
+        now: Timestamp,
+        arrival: &Arrival<'_>,
+        outbox: &mut Outbox,
+    ) -> Verdict {
+        self.table.expire(now);
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.begin(now);
+        let verdict = self.decide(arrival, &mut draft, outbox);
+        self.draft = draft;
+        self.counters.count(verdict);
+        verdict
+    }
+
+    fn decide(&mut self, arrival: &Arrival<'_>, draft: &mut Draft, outbox: &mut Outbox) -> Verdict {
+        let (hops, message) = relay::open(arrival)?;
+        let query = admit::admit(&self.server_duid, arrival, hops, message)?;
+        let message_type = match query.kind {
+            Kind::Solicit => self.solicit(&query, draft)?,
+            Kind::Request => self.request(&query, draft)?,
+            Kind::Confirm => self.confirm(&query, draft)?,
+            Kind::Renew => self.renew(&query, draft)?,
+            Kind::Rebind => self.rebind(&query, draft)?,
+            Kind::Release => self.release(&query, draft)?,
+            Kind::Decline => self.decline(&query, draft)?,
+            Kind::InformationRequest => self.inform(&query, draft),
+        };
+        if self.read_only && !draft.changes().is_empty() {
+            return Err(DropReason::StoreFull);
+        }
+        self.write(arrival, &query, message_type, draft, outbox)?;
+        for change in draft.changes() {
+            self.table.apply(change);
+            outbox.log.push(change);
+        }
+        Ok(message_type)
+    }
+
+    /// Says whether changes can be made durable. While they cannot, what needs one is dropped.
+    pub fn set_read_only(&mut self, read_only: bool) {
+        self.read_only = read_only;
+    }
+
+    /// States up to `count` leases again from `cursor` on, and says where to go on; `None` at the end.
+    pub fn restate(&self, cursor: usize, count: usize, log: &mut ChangeLog) -> Option<usize> {
+        self.table.restate(cursor, count, log)
+    }
+
+    /// The leases.
+    #[must_use]
+    pub fn table(&self) -> &LeaseTable {
+        &self.table
+    }
+
+    /// What was answered and dropped so far.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Counts an answer as dropped that was decided on and then not sent.
+    pub fn take_back(&mut self, reason: DropReason) {
+        self.counters.count(Err(reason));
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The link that is served.
+    #[must_use]
+    pub fn link(&self) -> &Link {
+        &self.link
+    }
+
+    /// Whether an address fits the link.
+    fn is_on_link(&self, address: Ipv6Addr) -> bool {
+        self.on_link.iter().any(|prefix| prefix.contains(address))
+    }
+
+    /// Where the client is: an agent closest to it that gives an address of its link decides; without one
+    /// it is on the link that the message came from (RFC 9915 §13.1).
+    fn place(&self, query: &Query<'_>) -> Result<Place, DropReason> {
+        match query.hops.link_address() {
+            None => Ok(Place::Here),
+            Some(address) if address.is_unicast_link_local() => Err(DropReason::LinkUnknown),
+            Some(address) if self.is_on_link(address) => Ok(Place::Here),
+            Some(_) => Ok(Place::Elsewhere),
+        }
+    }
+}
+
+/// Where a client is attached.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// On the served link.
+    Here,
+    /// On a link that nothing is configured for; what a `host` statement says holds there too.
+    Elsewhere,
+}

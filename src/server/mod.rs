@@ -1,0 +1,264 @@
+//! Sockets, threads, signals and the real clock around the engine.
+//!
+//! One thread decides: it takes datagrams in batches, and the engine drafts what they lead to. Another owns
+//! the store: it makes the changes of a batch durable with one sync, and only then sends the answers. Two
+//! batches go back and forth, so the next one is filled while the last one is synced; with both under way
+//! nothing is read, and what overflows is dropped by the socket, to be sent again by clients.
+
+mod batch;
+mod committer;
+pub mod links;
+pub mod process;
+mod socket;
+
+use crate::engine::{DropReason, Engine};
+use crate::lease::Timestamp;
+use crate::store::{self, LeaseStore};
+use batch::{Batch, Outcome};
+use committer::Committer;
+use std::io;
+use std::net::UdpSocket;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::io::Interest;
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use socket::Error as SocketError;
+
+/// Leases that are stated again with each batch while the store wants it.
+const RESTATE_COUNT: usize = 256;
+
+/// Why the server cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such interface.
+    #[error("interface {name} does not exist; there are: {}", there.join(", "))]
+    NoInterface {
+        /// The name that was given.
+        name: String,
+        /// The interfaces that exist.
+        there: Vec<String>,
+    },
+    /// The socket cannot be had.
+    #[error(transparent)]
+    Socket(#[from] SocketError),
+    /// The leases cannot be kept any more.
+    #[error("{0}; ending, because leases that are not on disk must not be promised")]
+    Store(#[from] store::Error),
+    /// Something else that the system refused.
+    #[error("cannot {operation}: {source}")]
+    System {
+        /// What was tried, as a verb.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn system(operation: &'static str) -> impl Fn(io::Error) -> Error {
+    move |source| Error::System { operation, source }
+}
+
+/// A server that has its socket.
+#[derive(Debug)]
+pub struct Server {
+    interface: String,
+    index: u32,
+    socket: UdpSocket,
+}
+
+impl Server {
+    /// Takes the port on an interface. Nothing is read until [`Server::run`].
+    ///
+    /// # Errors
+    /// The interface does not exist, or its port cannot be had.
+    pub fn bind(interface: &str) -> Result<Self, Error> {
+        let index = links::index(interface).ok_or_else(|| Error::NoInterface {
+            name: interface.to_owned(),
+            there: links::names(),
+        })?;
+        let socket = socket::bind(interface, index)?;
+        Ok(Self {
+            interface: interface.to_owned(),
+            index,
+            socket,
+        })
+    }
+
+    /// Serves until SIGTERM or SIGINT; `ready` is called when the first message can be answered. At the end
+    /// all answers that were decided on are durable and sent.
+    ///
+    /// # Errors
+    /// The disk fails, or the system refuses what a server needs.
+    pub fn run(
+        self,
+        engine: Engine,
+        store: Box<dyn LeaseStore>,
+        ready: impl FnOnce(),
+    ) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(system("start the event loop"))?;
+        runtime.block_on(self.serve(engine, store, ready))
+    }
+
+    async fn serve(
+        self,
+        engine: Engine,
+        store: Box<dyn LeaseStore>,
+        ready: impl FnOnce(),
+    ) -> Result<(), Error> {
+        let sender = self
+            .socket
+            .try_clone()
+            .map_err(system("share the socket"))?;
+        let mut committer = Committer::start(store, sender, self.index)
+            .map_err(system("start the committing thread"))?;
+        let raw = self
+            .socket
+            .try_clone()
+            .map_err(system("share the socket"))?;
+        let socket =
+            tokio::net::UdpSocket::from_std(self.socket).map_err(system("wait for the socket"))?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
+        let changes = links::Changes::listen().map_err(system("listen for address changes"))?;
+        let mut decider = Decider {
+            engine,
+            full: false,
+            restatement: Restatement::Idle,
+        };
+        let mut idle = vec![Batch::new(), Batch::new()];
+        tracing::info!("serving on {}", self.interface);
+        ready();
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => {
+                    tracing::info!("received SIGTERM");
+                    break;
+                }
+                _ = interrupt.recv() => {
+                    tracing::info!("received SIGINT");
+                    break;
+                }
+                Some(batch) = committer.next() => {
+                    let batch = batch?;
+                    decider.take_note(batch.outcome);
+                    idle.push(batch);
+                }
+                changed = changes.next() => {
+                    changed.map_err(system("listen for address changes"))?;
+                    decider.engine.set_link(
+                        links::read(&self.interface).map_err(system("read the addresses"))?,
+                    );
+                }
+                received = receive(&socket, &raw, &mut idle) => match received {
+                    Ok(()) => {
+                        let Some(mut batch) = idle.pop() else { continue };
+                        if decider.decide(now(), &mut batch) {
+                            committer.commit(batch);
+                        } else {
+                            idle.push(batch);
+                        }
+                    }
+                    Err(error) => tracing::error!("receive failed: {error}"),
+                },
+            }
+        }
+        committer.finish();
+        tracing::info!("{}", decider.engine.counters());
+        Ok(())
+    }
+}
+
+/// Fills the batch that is next, once there is one and something to fill it with.
+async fn receive(
+    socket: &tokio::net::UdpSocket,
+    raw: &UdpSocket,
+    idle: &mut [Batch],
+) -> io::Result<()> {
+    match idle.last_mut() {
+        Some(batch) => {
+            socket
+                .async_io(Interest::READABLE, || batch.received.receive(raw))
+                .await
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// The engine, and what it has to know of the store.
+struct Decider {
+    engine: Engine,
+    /// The store found no room for the last batch that came back.
+    full: bool,
+    restatement: Restatement,
+}
+
+/// Where stating all leases again has got to.
+#[derive(Clone, Copy, Debug)]
+enum Restatement {
+    /// The store does not want it.
+    Idle,
+    /// The leases from this place on are still to be stated.
+    From(usize),
+    /// All are stated, and the store has yet to take note.
+    Stated,
+}
+
+impl Decider {
+    /// Decides on everything in a batch. Says whether the batch has to be committed.
+    fn decide(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
+        for arrival in batch.received.arrivals() {
+            match self.engine.handle(now, &arrival, &mut batch.outbox) {
+                Ok(message_type) => {
+                    tracing::debug!("{message_type} for {}", arrival.source);
+                }
+                Err(reason) => {
+                    tracing::info!(
+                        "dropped: {reason} from {}: {}",
+                        arrival.source,
+                        reason.text()
+                    );
+                }
+            }
+        }
+        if let Restatement::From(cursor) = self.restatement {
+            let log = &mut batch.outbox.log;
+            self.restatement = match self.engine.restate(cursor, RESTATE_COUNT, log) {
+                Some(next) => Restatement::From(next),
+                None => {
+                    log.set_restated_all();
+                    Restatement::Stated
+                }
+            };
+        }
+        // While the disk is full every batch is a question whether there is room again.
+        self.full || !batch.outbox.is_empty() || batch.outbox.log.restated_all()
+    }
+
+    /// Takes note of what the store said.
+    fn take_note(&mut self, outcome: Outcome) {
+        for _ in 0..outcome.withheld {
+            self.engine.take_back(DropReason::StoreFull);
+        }
+        if self.full && !outcome.full {
+            tracing::warn!("there is room for leases again");
+        }
+        self.full = outcome.full;
+        self.engine.set_read_only(outcome.full);
+        self.restatement = match (outcome.restate, self.restatement) {
+            (false, _) => Restatement::Idle,
+            (true, Restatement::Idle) => Restatement::From(0),
+            (true, going_on) => going_on,
+        };
+    }
+}
+
+fn now() -> Timestamp {
+    Timestamp(
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |since| since.as_secs()),
+    )
+}
