@@ -50,7 +50,11 @@ impl Decoded {
     fn from_columns(columns: &[&str]) -> Self {
         let list = |index: usize| -> Vec<String> {
             let column: &str = columns.get(index).copied().unwrap_or_default();
-            column.split(',').filter(|it| !it.is_empty()).map(str::to_owned).collect()
+            column
+                .split(',')
+                .filter(|it| !it.is_empty())
+                .map(str::to_owned)
+                .collect()
         };
         // Softwire options (RFC 7598) are opaque to the server; tshark lists what is inside their containers.
         let (option_codes, option_lengths) = list(5)
@@ -88,7 +92,10 @@ impl Decoded {
     fn message(&mut self, octets: &[u8]) -> Option<()> {
         let message_type = MessageType(*octets.first()?);
         self.message_types.push(message_type.0.to_string());
-        if matches!(message_type, MessageType::RELAY_FORWARD | MessageType::RELAY_REPLY) {
+        if matches!(
+            message_type,
+            MessageType::RELAY_FORWARD | MessageType::RELAY_REPLY
+        ) {
             let relay = RelayMessage::read(octets).ok()?;
             self.hop_counts.push(relay.hop_count.to_string());
             self.link_addresses.push(relay.link_address.to_string());
@@ -97,7 +104,8 @@ impl Decoded {
         }
         let message = Message::read(octets).ok()?;
         let [a, b, c] = message.transaction_id;
-        self.transaction_ids.push(format!("0x{a:02x}{b:02x}{c:02x}"));
+        self.transaction_ids
+            .push(format!("0x{a:02x}{b:02x}{c:02x}"));
         self.options(message.options)
     }
 
@@ -168,18 +176,35 @@ fn tshark_sees_what_the_codec_sees() {
     let (mut agreed, mut refused) = (0, 0);
     for file in &files {
         let mut command = Command::new("tshark");
-        command.arg("-r").arg(file).args(["-Y", "dhcpv6", "-T", "fields", "-E", "separator=|"]);
-        command.args(["-e", "frame.number", "-e", "udp.payload", "-e", "_ws.malformed"]);
+        command
+            .arg("-r")
+            .arg(file)
+            .args(["-Y", "dhcpv6", "-T", "fields", "-E", "separator=|"]);
+        command.args([
+            "-e",
+            "frame.number",
+            "-e",
+            "udp.payload",
+            "-e",
+            "_ws.malformed",
+        ]);
         command.args(FIELDS.iter().flat_map(|field| ["-e", *field]));
         let output = match command.output() {
             Ok(output) => output,
             Err(error) => {
-                assert!(std::env::var_os("CI").is_none(), "tshark is missing: {error}");
+                assert!(
+                    std::env::var_os("CI").is_none(),
+                    "tshark is missing: {error}"
+                );
                 eprintln!("NOT RUN: tshark is missing ({error})");
                 return;
             }
         };
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         for line in String::from_utf8_lossy(&output.stdout).lines() {
             let columns: Vec<_> = line.split('|').collect();
             let [frame, payload, malformed, fields @ ..] = columns.as_slice() else {
@@ -196,12 +221,18 @@ fn tshark_sees_what_the_codec_sees() {
                 Err(ours) => {
                     let stops = ours.option_codes.starts_with(&theirs.option_codes)
                         || theirs.option_codes.len() * 4 < payload.len() / 2;
-                    assert!(!malformed.is_empty() || stops, "{place}: {ours:?} {theirs:?}");
+                    assert!(
+                        !malformed.is_empty() || stops,
+                        "{place}: {ours:?} {theirs:?}"
+                    );
                     refused += 1;
                 }
             }
         }
     }
-    println!("{} captures: {agreed} messages agreed, {refused} refused by both", files.len());
+    println!(
+        "{} captures: {agreed} messages agreed, {refused} refused by both",
+        files.len()
+    );
     assert!(agreed > 0);
 }

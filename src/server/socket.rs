@@ -269,7 +269,10 @@ fn wait_for_room(socket: &UdpSocket) {
 #[repr(align(8))]
 struct Control([u8; CONTROL_LEN]);
 
-#[expect(clippy::cast_possible_truncation, reason = "the number of an address family is small")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the number of an address family is small"
+)]
 const fn unspecified() -> libc::sockaddr_in6 {
     libc::sockaddr_in6 {
         sin6_family: libc::AF_INET6 as libc::sa_family_t,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 pub mod fence;
 pub mod live;
+pub mod server;
 
 /// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

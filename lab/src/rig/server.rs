@@ -1,0 +1,238 @@
+//! The server under test as a process: its files, its start and its end.
+//!
+//! The files pin down what all rigs must agree on. Leases lie in a file system of their own, in memory,
+//! which outlives the process and can be filled up.
+
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::link::log::Log;
+use crate::link::{self, Namespace, Process, wait};
+use crate::rig::{INTERFACE, RigError, SECRET, SERVER_DUID};
+
+/// How long a server may take to start, to answer, or to end.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How much the disk of the leases holds.
+const DISK_BYTES: u64 = 4 << 20;
+
+/// Where the server comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A file that can be run.
+    Binary(PathBuf),
+}
+
+impl From<&Path> for Program {
+    fn from(path: &Path) -> Self {
+        Self::Binary(path.to_owned())
+    }
+}
+
+/// A server in a namespace, running or not.
+#[derive(Debug)]
+pub struct Server {
+    program: Program,
+    running: Option<Running>,
+    // Dropped in this order: whatever is left in the namespace ends before its files go.
+    namespace: Namespace,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    log: Log,
+}
+
+impl From<link::Error> for RigError {
+    fn from(error: link::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Server {
+    /// Lays out the files of a server that is to run in this namespace.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn new(program: Program, namespace: Namespace, config: &str) -> Result<Self, RigError> {
+        let folder = tempfile::Builder::new()
+            .prefix("dhcp6lab-")
+            .tempdir()
+            .map_err(|error| RigError(format!("cannot make a temporary folder: {error}")))?;
+        let server = Self {
+            program,
+            running: None,
+            namespace,
+            folder,
+        };
+        server.configure(config)?;
+        server.write("dhcp6s_secret", &SECRET)?;
+        // The original server's format: a length as this machine writes it, then the DUID.
+        let length = u16::try_from(SERVER_DUID.len()).expect("a DUID has at most 130 octets");
+        server.write(
+            "dhcp6s_duid",
+            &[&length.to_ne_bytes()[..], &SERVER_DUID].concat(),
+        )?;
+        let leases = server.path("leases");
+        fs::create_dir(&leases)
+            .map_err(|error| RigError(format!("cannot make {}: {error}", leases.display())))?;
+        server.namespace.mount_memory(&leases, DISK_BYTES)?;
+        Ok(server)
+    }
+
+    /// Gives it a configuration, which it reads when it starts.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure(&self, config: &str) -> Result<(), RigError> {
+        self.write("dhcp6s.conf", config.as_bytes())
+    }
+
+    /// The namespace that it runs in.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Starts it and waits until it says that it serves the interface. Returns what else it said.
+    ///
+    /// # Errors
+    /// It does not start; the text has its last words.
+    pub fn start(&mut self) -> Result<(), RigError> {
+        let mut process = self.namespace.spawn(self.command())?;
+        let pipe = process.take_stderr().expect("it was asked for");
+        let running = self.running.insert(Running {
+            process,
+            log: Log::new(pipe)?,
+        });
+        let ready = format!("serving on {INTERFACE}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if running
+                .log
+                .lines()?
+                .iter()
+                .any(|line| line.contains(&ready))
+            {
+                return Ok(());
+            }
+            if running.log.ended() || Instant::now() >= until {
+                return Err(self.failure("did not start"));
+            }
+            pause(&[running.log.as_fd()], until)?;
+        }
+    }
+
+    fn command(&self) -> Command {
+        let Program::Binary(path) = &self.program;
+        let mut command = Command::new(path);
+        command
+            .args(["-f", "-d", "-c"])
+            .arg(self.path("dhcp6s.conf"))
+            .arg("-P")
+            .arg(self.path("dhcp6s.pid"))
+            .arg("--duid")
+            .arg(self.path("dhcp6s_duid"))
+            .arg("--leases")
+            .arg(self.path("leases"))
+            .arg(INTERFACE)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Errors
+    /// It does not end, or not with success.
+    pub fn stop(&mut self) -> Result<(), RigError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        running.process.signal(Signal::SIGTERM)?;
+        match running.process.wait(Instant::now() + PATIENCE)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(self.failure(&format!("ended with {status}"))),
+            None => Err(self.failure("does not end")),
+        }
+    }
+
+    /// Ends it at once.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn kill(&mut self) -> Result<(), RigError> {
+        match &mut self.running {
+            Some(running) => Ok(running.process.kill()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The lines that it has logged since the last call.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn lines(&mut self) -> Result<Vec<String>, RigError> {
+        match &mut self.running {
+            Some(running) => Ok(running.log.lines()?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits until it says something, ends, or something comes on `other`, or the time has come.
+    ///
+    /// # Errors
+    /// The system cannot wait.
+    pub fn wait(&self, other: BorrowedFd<'_>, until: Instant) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) if !running.log.ended() => pause(&[other, running.log.as_fd()], until),
+            _ => pause(&[other], until),
+        }
+    }
+
+    /// An error unless it runs.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn check(&self) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) if !running.log.ended() => Ok(()),
+            _ => Err(self.failure("has ended")),
+        }
+    }
+
+    /// An error that tells what is wrong with it, together with its last words.
+    #[must_use]
+    pub fn failure(&self, what: &str) -> RigError {
+        let said = self
+            .running
+            .as_ref()
+            .map(|running| running.log.tail())
+            .unwrap_or_default();
+        RigError(format!("the server {what}; its last words:\n{said}"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RigError> {
+        let path = self.path(name);
+        fs::write(&path, bytes)
+            .map_err(|error| RigError(format!("cannot write {}: {error}", path.display())))
+    }
+}
+
+fn pause(files: &[BorrowedFd<'_>], until: Instant) -> Result<(), RigError> {
+    wait(files, until)
+        .map(drop)
+        .map_err(|error| RigError(format!("cannot wait for the server: {error}")))
+}
