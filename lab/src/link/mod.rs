@@ -71,7 +71,7 @@ pub enum Unavailable {
 }
 
 impl Error {
-    fn system(operation: impl Into<String>, source: impl Into<io::Error>) -> Self {
+    pub(crate) fn system(operation: impl Into<String>, source: impl Into<io::Error>) -> Self {
         Self::System {
             operation: operation.into(),
             source: source.into(),
