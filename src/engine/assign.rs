@@ -67,8 +67,6 @@ impl Engine {
 
     /// Grants the IA what it is bound to already, as far as the configuration still says so, else a new
     /// lease; without either, its status says that nothing is available.
-    ///
-    /// What no longer belongs to it ends without a word (RFC 9915 §18.3.2: only what is assigned is listed).
     pub(super) fn obtain(
         &self,
         query: &Query<'_>,
@@ -84,7 +82,7 @@ impl Engine {
         }
     }
 
-    /// Grants what the binding has and may keep, and ends the rest of it. Says whether there is a binding.
+    /// Grants what the binding has and may keep, and retires the rest of it. Says whether there is a binding.
     pub(super) fn extend(&self, client: &Client<'_>, key: &IaKey, draft: &mut Draft) -> bool {
         let mut bound = false;
         let upgrade = self.reservation_awaits(client, key, draft);
@@ -97,7 +95,7 @@ impl Engine {
                     .filter(|_| !upgrade)
             }) {
                 Some(lifetimes) if !draft.promises(prefix) => draft.grant(key, prefix, lifetimes),
-                _ => draft.end(key, prefix, LeaseState::Released, 0),
+                _ => draft.retire(lease),
             }
         }
         bound

@@ -2,8 +2,11 @@
 
 use super::times::{self, Times};
 use crate::config::Lifetimes;
-use crate::lease::{Change, IaKey, IaKind, LeaseState, Prefix, Timestamp};
+use crate::lease::{Change, IaKey, IaKind, Lease, LeaseState, Prefix, Timestamp};
 use crate::wire::StatusCode;
+
+/// How long an infinite lease goes on after the configuration has taken it from its holder: a day.
+const RETIRED_SECS: u32 = 86_400;
 
 /// The decisions on one message. Reused, so that drafting allocates nothing once it has grown.
 #[derive(Debug)]
@@ -115,6 +118,20 @@ impl Draft {
                 valid_secs: 0,
             };
             self.leases.push(DraftLease { prefix, lifetimes });
+        }
+    }
+
+    /// Extends a lease no more. The client may use it for as long as it was told, since nobody knows whether
+    /// this answer reaches it; only a lease without an end gets one, a day away.
+    pub(super) fn retire(&mut self, lease: &Lease) {
+        let change = lease.change();
+        if change.valid_until == Timestamp::NEVER {
+            let until = self.now.after(RETIRED_SECS);
+            self.changes.push(Change {
+                preferred_until: self.now,
+                valid_until: until,
+                ..change
+            });
         }
     }
 

@@ -1,5 +1,77 @@
-//! Keeps changes in memory; for tests and for running without persistence.
+//! Stores without a disk: one that can be reopened, for the lab, and one that keeps nothing.
 
-/// A store that forgets everything when the process ends.
+use super::{Error, LeaseStore};
+use crate::lease::{Change, ChangeLog, RecordError};
+use std::io;
+
+/// A store for tests: what a commit accepted is what a crash leaves, and it can be told to be full.
+///
+/// It keeps every record and never asks for a restatement, so it grows without bound.
 #[derive(Debug, Default)]
-pub struct MemoryStore {}
+pub struct MemoryStore {
+    records: Vec<u8>,
+    waiting: Vec<u8>,
+    full: bool,
+}
+
+impl MemoryStore {
+    /// Replays what an earlier store kept, in order, and goes on from there; no records, a new store.
+    ///
+    /// # Errors
+    /// The octets are not records that a store kept.
+    pub fn open(records: Vec<u8>, mut replay: impl FnMut(&Change)) -> Result<Self, RecordError> {
+        let mut rest = records.as_slice();
+        while !rest.is_empty() {
+            let (change, behind) = Change::read(rest)?;
+            replay(&change);
+            rest = behind;
+        }
+        Ok(Self {
+            records,
+            ..Self::default()
+        })
+    }
+
+    /// The records of all commits that succeeded, one behind the other.
+    #[must_use]
+    pub fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    /// Whether commits find room from now on.
+    pub fn set_full(&mut self, full: bool) {
+        self.full = full;
+    }
+}
+
+impl LeaseStore for MemoryStore {
+    fn commit(&mut self, log: &ChangeLog) -> Result<(), Error> {
+        self.waiting.extend_from_slice(log.records());
+        if self.full && !self.waiting.is_empty() {
+            return Err(Error::Full {
+                path: "memory".into(),
+                source: io::ErrorKind::StorageFull.into(),
+            });
+        }
+        self.records.append(&mut self.waiting);
+        Ok(())
+    }
+
+    fn wants_restatement(&self) -> bool {
+        false
+    }
+}
+
+/// Running without persistence: every commit succeeds, nothing is kept, and nothing grows.
+#[derive(Debug, Default)]
+pub struct Volatile;
+
+impl LeaseStore for Volatile {
+    fn commit(&mut self, _log: &ChangeLog) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn wants_restatement(&self) -> bool {
+        false
+    }
+}

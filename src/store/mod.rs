@@ -10,7 +10,7 @@ pub mod journal;
 pub mod memory;
 
 pub use journal::Journal;
-pub use memory::MemoryStore;
+pub use memory::{MemoryStore, Volatile};
 
 /// Why a commit did not happen.
 #[derive(Debug, thiserror::Error)]
