@@ -3,11 +3,13 @@
 use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Wants, life};
 use rstest::rstest;
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
 fn lives(client: &dyn Client, wants: Wants) {
     if support::can_run(&[client.program()]) {
-        life::live(client, support::server().as_path().into(), wants)
+        life::live(client, server::path().as_path().into(), wants)
             .unwrap_or_else(|error| panic!("{error}"));
     }
 }

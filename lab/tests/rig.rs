@@ -6,6 +6,8 @@ use std::time::Duration;
 use dhcp6lab::rig::live::Live;
 use dhcp6lab::rig::{Datagram, Event, Rig, SERVER_ADDRESS, Setup};
 
+#[path = "support/server.rs"]
+mod server;
 mod support;
 
 fn setup() -> Setup {
@@ -59,7 +61,7 @@ fn answers_and_drops_come_in_the_order_of_what_was_delivered() {
     if !support::can_run(&[]) {
         return;
     }
-    let mut live = Live::start(&setup(), support::server().as_path()).expect("the server starts");
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
     for datagram in [
         information_request(0xc1),
         nameless(0xc2),
@@ -86,7 +88,7 @@ fn a_server_that_was_ended_or_killed_is_there_again() {
     if !support::can_run(&[]) {
         return;
     }
-    let mut live = Live::start(&setup(), support::server().as_path()).expect("the server starts");
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
     for _ in 0..2 {
         live.deliver(&nameless(0xc1)).expect("the link takes it");
         live.restart(None).expect("it restarts");
@@ -109,7 +111,7 @@ fn what_comes_while_time_passes_is_kept() {
     if !support::can_run(&[]) {
         return;
     }
-    let mut live = Live::start(&setup(), support::server().as_path()).expect("the server starts");
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
     live.deliver(&information_request(0xc1))
         .expect("the link takes it");
     live.advance(Duration::from_millis(200))
@@ -133,6 +135,6 @@ fn a_configuration_that_the_server_refuses_is_reported_with_its_words() {
         config: "interface {".into(),
         ..setup()
     };
-    let error = Live::start(&broken, support::server().as_path()).expect_err("it cannot start");
+    let error = Live::start(&broken, server::path().as_path()).expect_err("it cannot start");
     assert!(error.to_string().contains("dhcp6s.conf"), "{error}");
 }

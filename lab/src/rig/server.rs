@@ -4,7 +4,9 @@
 //! which outlives the process and can be filled up.
 
 use std::fs;
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -26,7 +28,14 @@ const DISK_BYTES: u64 = 4 << 20;
 pub enum Program {
     /// A file that can be run.
     Binary(PathBuf),
+    /// An image that podman has, by its name.
+    Image(String),
 }
+
+/// The programs that an image takes to run, and the Debian packages that they come from.
+pub const IMAGE_NEEDS: [(&str, &str); 2] = [("podman", "podman"), ("runc", "runc")];
+/// Who the server is in a container: nobody.
+const CONTAINER_USER: u32 = 65_534;
 
 impl From<&Path> for Program {
     fn from(path: &Path) -> Self {
@@ -39,6 +48,7 @@ impl From<&Path> for Program {
 pub struct Server {
     program: Program,
     running: Option<Running>,
+    starts: u32,
     // Dropped in this order: whatever is left in the namespace ends before its files go.
     namespace: Namespace,
     folder: TempDir,
@@ -69,6 +79,7 @@ impl Server {
         let server = Self {
             program,
             running: None,
+            starts: 0,
             namespace,
             folder,
         };
@@ -84,7 +95,22 @@ impl Server {
         fs::create_dir(&leases)
             .map_err(|error| RigError(format!("cannot make {}: {error}", leases.display())))?;
         server.namespace.mount_memory(&leases, DISK_BYTES)?;
+        if let Program::Image(_) = server.program {
+            server.give_to(CONTAINER_USER)?;
+        }
         Ok(server)
+    }
+
+    fn give_to(&self, user: u32) -> Result<(), RigError> {
+        let folder = self.folder.path().to_owned();
+        let failed = |error| RigError(format!("cannot give the server its folder: {error}"));
+        let give = move || -> io::Result<()> {
+            for entry in fs::read_dir(&folder)? {
+                chown(entry?.path(), Some(user), Some(user))?;
+            }
+            chown(folder, Some(user), Some(user))
+        };
+        self.namespace.run(give).map_err(failed)
     }
 
     /// Gives it a configuration, which it reads when it starts.
@@ -106,6 +132,7 @@ impl Server {
     /// # Errors
     /// It does not start; the text has its last words.
     pub fn start(&mut self) -> Result<(), RigError> {
+        self.starts += 1;
         let mut process = self.namespace.spawn(self.command())?;
         let pipe = process.take_stderr().expect("it was asked for");
         let running = self.running.insert(Running {
@@ -131,10 +158,16 @@ impl Server {
     }
 
     fn command(&self) -> Command {
-        let Program::Binary(path) = &self.program;
-        let mut command = Command::new(path);
+        let mut command = match &self.program {
+            Program::Binary(path) => {
+                let mut command = Command::new(path);
+                command.arg("-f");
+                command
+            }
+            Program::Image(image) => self.container(image),
+        };
         command
-            .args(["-f", "-d", "-c"])
+            .args(["-d", "-c"])
             .arg(self.path("dhcp6s.conf"))
             .arg("-P")
             .arg(self.path("dhcp6s.pid"))
@@ -147,6 +180,45 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// A container that may do no more than the server needs: it sees the server's folder and the
+    /// interface, is nobody, and has the one capability.
+    fn container(&self, image: &str) -> Command {
+        let folder = self.folder.path().display();
+        let mut command = Command::new("podman");
+        // runc, and limits that everybody may set: with these, containers run on machines, too, that are
+        // containers themselves.
+        command.args([
+            "--runtime",
+            "runc",
+            "run",
+            "--rm",
+            "--name",
+            &self.container_name(),
+        ]);
+        command.args([
+            "--ulimit",
+            "nofile=1024:1024",
+            "--ulimit",
+            "nproc=1024:1024",
+        ]);
+        command.args(["--pull", "never", "--log-driver", "none", "--read-only"]);
+        command.args(["--cap-drop", "all", "--cap-add", "NET_BIND_SERVICE"]);
+        command.args(["--security-opt", "no-new-privileges"]);
+        command.args(["--user", &format!("{CONTAINER_USER}:{CONTAINER_USER}")]);
+        command.args([
+            "--network",
+            &format!("ns:{}", self.namespace.path().display()),
+        ]);
+        command.args(["--volume", &format!("{folder}:{folder}"), image]);
+        command
+    }
+
+    /// The namespace has it to itself, and its name is nobody else's.
+    fn container_name(&self) -> String {
+        let name = self.namespace.path().file_name().unwrap_or_default();
+        format!("{}-{}", name.to_string_lossy(), self.starts)
     }
 
     /// Asks it to end and waits until it has.
@@ -170,6 +242,23 @@ impl Server {
     /// # Errors
     /// The system refuses.
     pub fn kill(&mut self) -> Result<(), RigError> {
+        if self.running.is_none() {
+            return Ok(());
+        }
+        if let Program::Image(_) = self.program {
+            let mut podman = Command::new("podman");
+            podman.args([
+                "--runtime",
+                "runc",
+                "rm",
+                "--force",
+                "--time",
+                "0",
+                "--ignore",
+            ]);
+            podman.arg(self.container_name());
+            self.namespace.command(podman)?;
+        }
         match &mut self.running {
             Some(running) => Ok(running.process.kill()?),
             None => Ok(()),
@@ -228,6 +317,13 @@ impl Server {
         let path = self.path(name);
         fs::write(&path, bytes)
             .map_err(|error| RigError(format!("cannot write {}: {error}", path.display())))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A container does not end with the program that started it.
+        let _ = self.kill();
     }
 }
 
