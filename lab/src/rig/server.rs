@@ -207,10 +207,8 @@ impl Server {
         command.args(["--cap-drop", "all", "--cap-add", "NET_BIND_SERVICE"]);
         command.args(["--security-opt", "no-new-privileges"]);
         command.args(["--user", &format!("{CONTAINER_USER}:{CONTAINER_USER}")]);
-        command.args([
-            "--network",
-            &format!("ns:{}", self.namespace.path().display()),
-        ]);
+        // podman is in the namespace itself.
+        command.args(["--network", "host"]);
         command.args(["--volume", &format!("{folder}:{folder}"), image]);
         command
     }
