@@ -6,7 +6,7 @@ use super::admit::{Query, QueryIa};
 use super::draft::Draft;
 use super::{DropReason, Engine, Place};
 use crate::config::{Host, Lifetimes, PoolUse, Reservation};
-use crate::lease::{IaKey, IaKind, LeaseState, Prefix, is_reserved};
+use crate::lease::{IaKey, IaKind, Lease, LeaseState, Prefix, is_reserved};
 use crate::wire::Duid;
 
 /// The client of a query, and what it may draw from.
@@ -94,7 +94,9 @@ impl Engine {
                 self.pool_lifetimes(client, key, prefix)
                     .filter(|_| !upgrade)
             }) {
-                Some(lifetimes) if !draft.promises(prefix) => draft.grant(key, prefix, lifetimes),
+                Some(lifetimes) if !draft.promises(prefix) => {
+                    draft.grant(key, prefix, lifetimes, Some(lease));
+                }
                 _ => draft.retire(lease),
             }
         }
@@ -115,7 +117,7 @@ impl Engine {
             .map(|it| (it.prefix, it.lifetimes))
             .or_else(|| self.pick_from_pool(client, ia, draft));
         if let Some((prefix, lifetimes)) = found {
-            draft.grant(&key, prefix, lifetimes);
+            draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
         }
         found.is_some()
     }
@@ -135,7 +137,7 @@ impl Engine {
                 .then_some((prefix, lifetimes))
         });
         if let Some((prefix, lifetimes)) = found {
-            draft.grant(&key, prefix, lifetimes);
+            draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
         }
         found.is_some()
     }
@@ -165,6 +167,13 @@ impl Engine {
             lease.is_some_and(|it| it.state() == LeaseState::Active && it.is_of(key))
         };
         (self.table.is_free(prefix) || own()) && !draft.promises(prefix)
+    }
+
+    /// The lease of that block if it is one of the client's, be it in another binding.
+    fn held(&self, key: &IaKey, prefix: Prefix) -> Option<&Lease> {
+        self.table
+            .get(prefix)
+            .filter(|lease| lease.state() == LeaseState::Active && lease.holder().duid == key.duid)
     }
 
     /// Whether a reserved address is free for a binding that has none, so that it gives up its pool address.
@@ -201,15 +210,9 @@ impl Engine {
                 .filter(|it| self.is_available(&key, it.prefix, draft))
         };
         let abandoned = |it: &&Reservation| {
-            let lease = self
-                .table
-                .get(it.prefix)
-                .filter(|it| it.state() == LeaseState::Active);
-            let holder = lease.map(crate::lease::Lease::holder);
+            let holder = self.held(&key, it.prefix).map(Lease::holder);
             !draft.promises(it.prefix)
-                && holder.is_some_and(|it| {
-                    it.duid == key.duid && it.kind == key.kind && !query.has_ia(it.kind, it.iaid)
-                })
+                && holder.is_some_and(|it| it.kind == key.kind && !query.has_ia(it.kind, it.iaid))
         };
         let listed = ia
             .leases()
@@ -243,7 +246,7 @@ impl Engine {
     ) -> Option<(Prefix, Lifetimes)> {
         let pool_use = client.pool.filter(|_| ia.kind == IaKind::Na)?;
         let key = ia.key(client.duid);
-        let had = self.table.of_binding(&key).map(crate::lease::Lease::prefix);
+        let had = self.table.of_binding(&key).map(Lease::prefix);
         let wished = ia.leases().chain(had).find(|&prefix| {
             self.pool_lifetimes(client, &key, prefix).is_some()
                 && self.is_available(&key, prefix, draft)

@@ -25,6 +25,8 @@ mod renew;
 mod request;
 mod solicit;
 mod stateless;
+#[cfg(test)]
+mod tests;
 mod times;
 
 pub use drops::{Counters, DropReason};
