@@ -149,15 +149,18 @@ impl Engine {
         key: &IaKey,
         prefix: Prefix,
     ) -> Option<Lifetimes> {
-        let pool_use = client
-            .pool
-            .filter(|_| key.kind == IaKind::Na && prefix.length() == 128)?;
-        let pool = self.config.pools.get(pool_use.pool)?;
+        let pool_use = client.pool.filter(|_| key.kind == IaKind::Na)?;
         let address = prefix.address();
-        let fits = pool.contains(address)
+        let fits = self.is_in_pool(client, prefix)
             && !is_reserved(address)
             && !self.excluded.contains(address.to_bits());
         fits.then_some(pool_use.lifetimes)
+    }
+
+    /// Whether an address lies in the pool that the client draws from.
+    pub(super) fn is_in_pool(&self, client: &Client<'_>, prefix: Prefix) -> bool {
+        let pool = client.pool.and_then(|it| self.config.pools.get(it.pool));
+        prefix.length() == 128 && pool.is_some_and(|pool| pool.contains(prefix.address()))
     }
 
     /// Whether the binding may have that block now: nothing overlaps it, here or in the answer at hand.

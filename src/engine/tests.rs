@@ -127,3 +127,20 @@ fn a_lease_without_an_end_that_gets_one_is_kept_for_a_day() {
     assert_eq!(until, Timestamp(2000 + 86_400));
     assert_eq!(leases(&second)[0].state, LeaseState::Active);
 }
+
+const FAR: &str = "\
+    interface eth0 { address-pool lan 50 100; };
+    pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };
+    pool far { range 2001:db8:2::10 to 2001:db8:2::1f; };
+    host a { duid 00:03:00:01:02:01; address-pool far 500 1000; };";
+
+#[test]
+fn what_a_hosts_own_pool_offers_is_on_link_for_it() {
+    let mut engine = engine(FAR, &[]);
+    let address = obtain(&mut engine, 1000, 1);
+    assert_eq!(address.segments()[2], 2);
+    // For others it is not.
+    let request = message(2, MessageType::REQUEST, &[address]);
+    let reply = ask(&mut engine, 1000, &request).expect("a reply");
+    assert_eq!(reply.status, Some(StatusCode::NOT_ON_LINK));
+}
