@@ -19,19 +19,20 @@ pub(super) struct Client<'a> {
     pool: Option<PoolUse>,
 }
 
-impl Client<'_> {
-    /// What belongs to it.
-    fn reservations(&self, kind: IaKind) -> &[Reservation] {
-        match (self.host, kind) {
+impl<'a> Client<'a> {
+    /// What belongs to it. A valid lifetime of 0 takes it from the client without giving it to others.
+    fn reservations(&self, kind: IaKind) -> impl Iterator<Item = &'a Reservation> + use<'a> {
+        let reservations: &[_] = match (self.host, kind) {
             (Some(host), IaKind::Na) => &host.addresses,
             (Some(host), IaKind::Pd) => &host.prefixes,
             (None, _) => &[],
-        }
+        };
+        reservations.iter().filter(|it| it.lifetimes.valid_secs > 0)
     }
 
     /// The reservation of that address or prefix.
     pub(super) fn reservation(&self, kind: IaKind, prefix: Prefix) -> Option<Lifetimes> {
-        let mut reservations = self.reservations(kind).iter();
+        let mut reservations = self.reservations(kind);
         reservations
             .find(|it| it.prefix == prefix)
             .map(|it| it.lifetimes)
@@ -39,7 +40,7 @@ impl Client<'_> {
 
     /// Whether anything is configured for IAs of that kind.
     pub(super) fn has_source(&self, kind: IaKind) -> bool {
-        !self.reservations(kind).is_empty() || (kind == IaKind::Na && self.pool.is_some())
+        self.reservations(kind).next().is_some() || (kind == IaKind::Na && self.pool.is_some())
     }
 }
 
@@ -61,7 +62,10 @@ impl Engine {
             duid,
             place,
             host,
-            pool: host.and_then(|it| it.pool).or(of_link),
+            pool: host
+                .and_then(|it| it.pool)
+                .or(of_link)
+                .filter(|it| it.lifetimes.valid_secs > 0),
         })
     }
 
@@ -181,14 +185,12 @@ impl Engine {
 
     /// Whether a reserved address is free for a binding that has none, so that it gives up its pool address.
     fn reservation_awaits(&self, client: &Client<'_>, key: &IaKey, draft: &Draft) -> bool {
-        let reservations = client.reservations(key.kind);
+        let mut reservations = client.reservations(key.kind);
         let has_one = || {
             let mut leases = self.table.active(key);
             leases.any(|lease| client.reservation(key.kind, lease.prefix()).is_some())
         };
-        reservations
-            .iter()
-            .any(|it| self.table.is_free(it.prefix) && !draft.promises(it.prefix))
+        reservations.any(|it| self.table.is_free(it.prefix) && !draft.promises(it.prefix))
             && !has_one()
     }
 
@@ -206,12 +208,8 @@ impl Engine {
         Self: 'a,
     {
         let key = ia.key(client.duid);
-        let reservations = client.reservations(ia.kind);
-        let available = || {
-            reservations
-                .iter()
-                .filter(|it| self.is_available(&key, it.prefix, draft))
-        };
+        let reservations = || client.reservations(ia.kind);
+        let available = || reservations().filter(|it| self.is_available(&key, it.prefix, draft));
         let abandoned = |it: &&Reservation| {
             let holder = self.held(&key, it.prefix).map(Lease::holder);
             !draft.promises(it.prefix)
@@ -236,7 +234,7 @@ impl Engine {
         listed
             .or_else(by_length)
             .or_else(|| available().next())
-            .or_else(|| reservations.iter().find(abandoned))
+            .or_else(|| reservations().find(abandoned))
             .copied()
     }
 

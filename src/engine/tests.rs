@@ -144,3 +144,32 @@ fn what_a_hosts_own_pool_offers_is_on_link_for_it() {
     let reply = ask(&mut engine, 1000, &request).expect("a reply");
     assert_eq!(reply.status, Some(StatusCode::NOT_ON_LINK));
 }
+
+#[test]
+fn a_valid_lifetime_of_zero_gives_nothing() {
+    let pool = "interface eth0 { address-pool lan 0; }; pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };";
+    let host = "host a { duid 00:03:00:01:02:01; address 2001:db8:1::5 0; };";
+    for config in [pool, host] {
+        let mut engine = engine(config, &[]);
+        for message_type in [MessageType::SOLICIT, MessageType::REQUEST] {
+            let message = message(1, message_type, &[]);
+            let answer = ask(&mut engine, 1000, &message).expect("an answer");
+            assert_eq!(answer.addresses, []);
+            assert_eq!(answer.status, Some(StatusCode::NO_ADDRS_AVAIL));
+        }
+        assert!(engine.table().is_empty());
+    }
+}
+
+#[test]
+fn a_lease_whose_lifetime_became_zero_is_withdrawn() {
+    let before = format!("interface eth0 {{ address-pool lan 50 100; }}; {LAN}");
+    let after = format!("interface eth0 {{ address-pool lan 0; }}; {LAN}");
+    let mut first = engine(&before, &[]);
+    let address = obtain(&mut first, 1000, 1);
+    let mut second = engine(&after, &leases(&first));
+    let renew = message(1, MessageType::RENEW, &[address]);
+    let reply = ask(&mut second, 1010, &renew).expect("a reply");
+    assert_eq!(reply.addresses, [(address, 0)]);
+    assert_eq!(leases(&second), leases(&first));
+}
