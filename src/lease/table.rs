@@ -11,6 +11,9 @@ use std::hash::{BuildHasher, RandomState};
 
 /// How long a released or expired lease is remembered for its client while nobody else takes it: 30 days.
 const REMEMBERED_SECS: u32 = 30 * 86_400;
+/// The most leases that are remembered for one binding. A client can take and give back as often as it likes,
+/// and every look at its binding passes over what is remembered.
+const REMEMBERED_MAX: usize = 4;
 
 /// The number of a lease's place in the table.
 type Slot = u32;
@@ -121,7 +124,7 @@ impl LeaseTable {
         self.slot_of(prefix).and_then(|slot| self.lease(slot))
     }
 
-    /// All leases that the binding has, and those that it had and nobody else took since.
+    /// All leases that the binding has, and the last few that it had and nobody else took since.
     pub fn of_binding<'a>(&'a self, key: &IaKey) -> impl Iterator<Item = &'a Lease> + use<'a> {
         let first = self
             .by_binding
@@ -174,9 +177,14 @@ impl LeaseTable {
     /// Puts a lease into the state that the change says.
     ///
     /// Whoever decides on a change has made sure that an address or prefix that it takes is free or the
-    /// holder's own. A replayed journal may pass over the expiry of what lay in the way; that is made up
-    /// for here.
+    /// holder's own. A replayed journal passes over the expiry of what lay in the way; time takes its course
+    /// here, so that replaying comes to the same as living through it.
     pub fn apply(&mut self, change: &Change) {
+        self.expire(change.changed);
+        self.put(change);
+    }
+
+    fn put(&mut self, change: &Change) {
         if let Some(slot) = self.slot_of(change.prefix) {
             if self.extend(slot, change) {
                 return;
@@ -196,13 +204,29 @@ impl LeaseTable {
         };
         if lease.is_taken() {
             if !self.is_free(lease.prefix) {
-                self.expire(change.changed);
                 self.evict(lease.prefix);
             }
             let (first, last) = lease.prefix.bounds();
             self.taken.insert(first, last);
         }
         self.insert(lease);
+        if change.state == LeaseState::Released {
+            self.forget_surplus(&change.holder);
+        }
+    }
+
+    /// Forgets what was remembered for a binding the longest, if it is more than is kept.
+    fn forget_surplus(&mut self, key: &IaKey) {
+        let remembered = || {
+            self.of_binding(key)
+                .filter(|lease| lease.state == LeaseState::Released)
+        };
+        if remembered().count() > REMEMBERED_MAX {
+            let oldest = remembered().min_by_key(|lease| (lease.changed, lease.prefix));
+            if let Some(slot) = oldest.and_then(|lease| self.slot_of(lease.prefix)) {
+                self.remove(slot);
+            }
+        }
     }
 
     /// Ends every state whose time had passed before `now`: an active lease becomes a remembered one, and
@@ -220,7 +244,7 @@ impl LeaseTable {
                     ..lease.change()
                 };
                 self.remove(slot);
-                self.apply(&change);
+                self.put(&change);
             } else {
                 self.remove(slot);
             }
@@ -286,14 +310,30 @@ impl LeaseTable {
             self.slots.push(None);
             Slot::try_from(self.slots.len() - 1).expect("fewer leases than memory for 2^32 of them")
         });
+        // Nobody has what is declined: it belongs to no binding any more.
+        if lease.state != LeaseState::Declined {
+            self.link(slot, &lease);
+        }
         let prefix_hash = self.hasher.hash_one(lease.prefix);
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_prefix.insert_unique(prefix_hash, slot, |&other| {
+            lease_at(slots, other).map_or(0, |it| hasher.hash_one(it.prefix))
+        });
+        self.by_due.insert((lease.due(), slot));
+        if let Some(place) = self.slots.get_mut(slot as usize) {
+            *place = Some(lease);
+        }
+    }
+
+    /// Puts a lease that is not in its slot yet at the end of the chain of its binding.
+    fn link(&mut self, slot: Slot, lease: &Lease) {
         let binding_hash = self.hash_binding(&lease.duid, lease.kind, lease.iaid);
         let (slots, hasher) = (&self.slots, &self.hasher);
         let binding = self.by_binding.find(binding_hash, |&other| {
-            lease_at(slots, other).is_some_and(|other| same_binding(other, &lease))
+            lease_at(slots, other).is_some_and(|other| same_binding(other, lease))
         });
         match binding.copied() {
-            // The chain goes on behind its last lease, so a binding's leases keep their order.
+            // A binding's leases keep their order.
             Some(mut last) => {
                 while let Some(next) = lease_at(slots, last).map(|it| it.next)
                     && next != NONE
@@ -309,14 +349,6 @@ impl LeaseTable {
                     lease_at(slots, other).map_or(0, |it| hash_binding(hasher, it))
                 });
             }
-        }
-        let slots = &self.slots;
-        self.by_prefix.insert_unique(prefix_hash, slot, |&other| {
-            lease_at(slots, other).map_or(0, |it| hasher.hash_one(it.prefix))
-        });
-        self.by_due.insert((lease.due(), slot));
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(lease);
         }
     }
 
@@ -336,7 +368,9 @@ impl LeaseTable {
         {
             entry.remove();
         }
-        self.unlink(slot, &lease);
+        if lease.state != LeaseState::Declined {
+            self.unlink(slot, &lease);
+        }
         self.vacant.push(slot);
     }
 
