@@ -32,29 +32,20 @@ pub(super) struct Query<'a> {
     /// The client; only an Information-request may do without.
     pub(super) client: Option<Duid>,
     pub(super) options: Options<'a>,
+    ias: Ias<'a>,
     pub(super) hops: Hops<'a>,
 }
 
 impl<'a> Query<'a> {
     /// The IA_NAs and IA_PDs in the order of the message. Of two with one kind and IAID the first counts
     /// (RFC 9915 §21.4: they must not be).
-    pub(super) fn ias(&self) -> impl Iterator<Item = QueryIa<'a>> + use<'a> {
-        let options = self.options;
-        all_ias(options)
-            .flatten()
-            .enumerate()
-            .filter_map(move |(index, ia)| {
-                let mut earlier = all_ias(options).flatten().take(index);
-                let again = earlier.any(|it| it.kind == ia.kind && it.ia.iaid == ia.ia.iaid);
-                (!again).then_some(ia)
-            })
+    pub(super) fn ias(&self) -> impl Iterator<Item = QueryIa<'a>> {
+        self.ias.iter().copied()
     }
 
     /// Whether the message has that IA.
     pub(super) fn has_ia(&self, kind: IaKind, iaid: u32) -> bool {
-        all_ias(self.options)
-            .flatten()
-            .any(|it| it.kind == kind && it.ia.iaid == iaid)
+        self.ias.has(kind, iaid)
     }
 
     /// Whether the client wants that option: it asks for it, or has no (readable) Option Request option.
@@ -69,6 +60,56 @@ impl<'a> Query<'a> {
             .first(OptionCode::OPTION_REQUEST)
             .and_then(requested)?;
         Some(codes.any(|it| it == code))
+    }
+}
+
+/// The IAs of a query, found once: options that are none of them can stand between by the thousand.
+#[derive(Debug)]
+struct Ias<'a> {
+    ias: [Option<QueryIa<'a>>; IAS_MAX],
+    len: usize,
+}
+
+impl<'a> Ias<'a> {
+    const NONE: Self = Self {
+        ias: [None; IAS_MAX],
+        len: 0,
+    };
+
+    /// Those among the options, each once.
+    ///
+    /// # Errors
+    /// There are too many, or one cannot be read.
+    fn read(options: Options<'a>) -> Result<Self, DropReason> {
+        let mut ias = Self::NONE;
+        let mut count = 0;
+        for option in options.iter() {
+            let kind = match option.code {
+                OptionCode::IA_NA => IaKind::Na,
+                OptionCode::IA_PD => IaKind::Pd,
+                _ => continue,
+            };
+            if count >= IAS_MAX {
+                return Err(DropReason::TooManyIas);
+            }
+            count += 1;
+            let ia = Ia::read(option.value).map_err(|_| DropReason::MalformedIa)?;
+            if !ias.has(kind, ia.iaid)
+                && let Some(place) = ias.ias.get_mut(ias.len)
+            {
+                *place = Some(QueryIa { kind, ia });
+                ias.len += 1;
+            }
+        }
+        Ok(ias)
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &QueryIa<'a>> {
+        self.ias.iter().take(self.len).flatten()
+    }
+
+    fn has(&self, kind: IaKind, iaid: u32) -> bool {
+        self.iter().any(|it| it.kind == kind && it.ia.iaid == iaid)
     }
 }
 
@@ -161,12 +202,13 @@ pub(super) fn admit<'a>(
         return Err(DropReason::NoClientId);
     }
     check_server_id(server, kind, options)?;
-    check_ias(kind, options)?;
+    let ias = read_ias(kind, options)?;
     Ok(Query {
         kind,
         transaction_id: message.transaction_id,
         client,
         options,
+        ias,
         hops,
     })
 }
@@ -188,32 +230,14 @@ fn check_server_id(server: &Duid, kind: Kind, options: Options<'_>) -> Result<()
     }
 }
 
-fn check_ias(kind: Kind, options: Options<'_>) -> Result<(), DropReason> {
+fn read_ias(kind: Kind, options: Options<'_>) -> Result<Ias<'_>, DropReason> {
     if kind == Kind::InformationRequest {
         // IA_TA is obsolete, but an IA option all the same (RFC 9915 §16.12).
         let ias = [OptionCode::IA_NA, OptionCode::IA_TA, OptionCode::IA_PD];
         return match options.iter().any(|option| ias.contains(&option.code)) {
             true => Err(DropReason::IaInInformationRequest),
-            false => Ok(()),
+            false => Ok(Ias::NONE),
         };
     }
-    for (index, ia) in all_ias(options).enumerate() {
-        if index >= IAS_MAX {
-            return Err(DropReason::TooManyIas);
-        }
-        ia.ok_or(DropReason::MalformedIa)?;
-    }
-    Ok(())
-}
-
-/// Every IA_NA and IA_PD; `None` for one that cannot be read.
-fn all_ias<'a>(options: Options<'a>) -> impl Iterator<Item = Option<QueryIa<'a>>> + use<'a> {
-    options.iter().filter_map(|option| {
-        let kind = match option.code {
-            OptionCode::IA_NA => IaKind::Na,
-            OptionCode::IA_PD => IaKind::Pd,
-            _ => return None,
-        };
-        Some(Ia::read(option.value).ok().map(|ia| QueryIa { kind, ia }))
-    })
+    Ias::read(options)
 }
