@@ -157,7 +157,7 @@ impl Engine {
         let address = prefix.address();
         let fits = self.is_in_pool(client, prefix)
             && !is_reserved(address)
-            && !self.excluded.contains(address.to_bits());
+            && !self.table.excluded().contains(address.to_bits());
         fits.then_some(pool_use.lifetimes)
     }
 
@@ -256,10 +256,8 @@ impl Engine {
             let pool = self.config.pools.get(pool_use.pool)?;
             let range = (pool.first, pool.last);
             let promised = |address| draft.promises(Prefix::host(address));
-            let taken = self.table.taken();
-            let found = self
-                .placement
-                .find(&key, range, taken, &self.excluded, promised);
+            let unavailable = self.table.unavailable();
+            let found = self.placement.find(&key, range, unavailable, promised);
             found.map(Prefix::host)
         })?;
         Some((prefix, pool_use.lifetimes))

@@ -78,8 +78,6 @@ pub struct Engine {
     hosts: HashMap<Duid, usize>,
     /// Prefixes whose addresses fit the link.
     on_link: Vec<Prefix>,
-    /// What no pool gives out: the server's own addresses, and what belongs to hosts.
-    excluded: Runs,
     stateless: Stateless,
     /// Whether changes cannot be made durable at present.
     read_only: bool,
@@ -107,7 +105,6 @@ impl Engine {
                 .cloned(),
             hosts: HashMap::new(),
             on_link: Vec::new(),
-            excluded: Runs::default(),
             stateless: Stateless::new(&config.options),
             config,
             link: Link::default(),
@@ -128,7 +125,8 @@ impl Engine {
     /// Takes over the addresses that the server has on the link now.
     pub fn set_link(&mut self, link: Link) {
         self.link = link;
-        self.excluded = Runs::default();
+        // What no pool gives out: the server's own addresses, and what belongs to hosts.
+        let mut excluded = Runs::default();
         let own = self
             .link
             .addresses
@@ -138,8 +136,9 @@ impl Engine {
         let reserved = hosts.flat_map(|it| it.addresses.iter().chain(&it.prefixes));
         for prefix in own.chain(reserved.map(|it| it.prefix)) {
             let (first, last) = prefix.bounds();
-            self.excluded.insert(first, last);
+            excluded.insert(first, last);
         }
+        self.table.set_excluded(excluded);
         let own = self.link.addresses.iter();
         let own = own.filter(|(address, _)| !address.is_unicast_link_local());
         let pool = self.interface.as_ref().and_then(|it| it.pool);

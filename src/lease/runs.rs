@@ -78,6 +78,21 @@ impl Runs {
         }
     }
 
+    /// The runs, each by its first and last number.
+    pub fn iter(&self) -> impl Iterator<Item = (u128, u128)> {
+        self.runs.iter().map(|(&first, &last)| (first, last))
+    }
+
+    /// What of the set lies from `first` to `last`, as runs.
+    pub fn within(&self, first: u128, last: u128) -> impl Iterator<Item = (u128, u128)> {
+        let ahead = self.runs.range(..first).next_back();
+        let ahead = ahead.filter(|&(_, &end)| end >= first);
+        ahead
+            .into_iter()
+            .chain(self.runs.range(first..=last))
+            .map(move |(&start, &end)| (start.max(first), end.min(last)))
+    }
+
     /// How many runs there are.
     #[must_use]
     pub fn run_count(&self) -> usize {
@@ -136,7 +151,11 @@ mod tests {
                     prop_assert_eq!(runs.next_gap(number), gap);
                     let overlaps = set.range(number..=number + 3).next().is_some();
                     prop_assert_eq!(runs.overlaps(number, number + 3), overlaps);
+                    let within = runs.within(number, number + 9).flat_map(|(first, last)| first..=last);
+                    prop_assert!(within.eq(set.range(number..=number + 9).copied()));
                 }
+                let all = runs.iter().flat_map(|(first, last)| first..=last);
+                prop_assert!(all.eq(set.iter().copied()));
                 let starts = set.iter().filter(|&&n| n == 0 || !set.contains(&(n - 1))).count();
                 prop_assert_eq!(runs.run_count(), starts);
             }

@@ -115,6 +115,10 @@ pub struct LeaseTable {
     by_due: BTreeSet<(Timestamp, Slot)>,
     /// Every address that an active or declined lease covers.
     taken: Runs,
+    /// What no pool gives out for another reason.
+    excluded: Runs,
+    /// Both together, so that one look-up passes over all of it.
+    unavailable: Runs,
 }
 
 impl LeaseTable {
@@ -148,6 +152,32 @@ impl LeaseTable {
     #[must_use]
     pub fn taken(&self) -> &Runs {
         &self.taken
+    }
+
+    /// What no pool gives out although nobody may have it.
+    #[must_use]
+    pub fn excluded(&self) -> &Runs {
+        &self.excluded
+    }
+
+    /// Every address that a pool does not have to give: taken or excluded.
+    #[must_use]
+    pub fn unavailable(&self) -> &Runs {
+        &self.unavailable
+    }
+
+    /// Says what no pool gives out, in place of what was said before. Leases stay as they are.
+    pub fn set_excluded(&mut self, excluded: Runs) {
+        let before = std::mem::replace(&mut self.excluded, excluded);
+        for (first, last) in before.iter() {
+            self.unavailable.remove(first, last);
+            for (first, last) in self.taken.within(first, last) {
+                self.unavailable.insert(first, last);
+            }
+        }
+        for (first, last) in self.excluded.iter() {
+            self.unavailable.insert(first, last);
+        }
     }
 
     /// Whether no lease covers any address of that block.
@@ -208,6 +238,7 @@ impl LeaseTable {
             }
             let (first, last) = lease.prefix.bounds();
             self.taken.insert(first, last);
+            self.unavailable.insert(first, last);
         }
         self.insert(lease);
         if change.state == LeaseState::Released {
@@ -359,6 +390,10 @@ impl LeaseTable {
         if lease.is_taken() {
             let (first, last) = lease.prefix.bounds();
             self.taken.remove(first, last);
+            self.unavailable.remove(first, last);
+            for (first, last) in self.excluded.within(first, last) {
+                self.unavailable.insert(first, last);
+            }
         }
         self.by_due.remove(&(lease.due(), slot));
         let prefix_hash = self.hasher.hash_one(lease.prefix);

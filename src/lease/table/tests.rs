@@ -174,6 +174,28 @@ fn a_declined_address_belongs_to_no_binding() {
     assert_eq!(table.len(), 1);
 }
 
+fn runs(ranges: &[(u128, u128)]) -> Runs {
+    let base = address(0).address().to_bits();
+    let mut runs = Runs::default();
+    for (first, last) in ranges {
+        runs.insert(base + first, base + last);
+    }
+    runs
+}
+
+#[test]
+fn what_is_excluded_stays_unavailable_when_its_lease_ends() {
+    let mut table = LeaseTable::default();
+    let holder = key(1, IaKind::Na, 1);
+    table.apply(&change(address(3), holder, LeaseState::Active, 100, 10));
+    table.set_excluded(runs(&[(3, 5), (8, 8)]));
+    table.expire(Timestamp(111));
+    assert_eq!(table.unavailable(), &runs(&[(3, 5), (8, 8)]));
+    table.apply(&change(address(4), holder, LeaseState::Active, 120, 10));
+    table.set_excluded(runs(&[(9, 9)]));
+    assert_eq!(table.unavailable(), &runs(&[(4, 4), (9, 9)]));
+}
+
 #[test]
 fn everything_is_restated_in_pieces() {
     let mut table = LeaseTable::default();
@@ -213,7 +235,7 @@ proptest! {
     /// rebuilds the table.
     #[test]
     fn indexes_agree_and_replay_rebuilds(
-        steps in proptest::collection::vec((0..6u128, 0..3u8, 0..2u32, 0..4u8, 0..30u64), 1..60),
+        steps in proptest::collection::vec((0..6u128, 0..3u8, 0..2u32, 0..5u8, 0..30u64), 1..60),
     ) {
         let (mut table, mut history, mut now) = (LeaseTable::default(), Vec::new(), 1000);
         for (last, client, iaid, action, pause) in steps {
@@ -223,6 +245,9 @@ proptest! {
             let prefix = address(last);
             let own = table.get(prefix).is_some_and(|lease| lease.is_of(&holder));
             let active = own && table.active(&holder).any(|lease| lease.prefix() == prefix);
+            if action == 4 {
+                table.set_excluded(runs(&[(last, last + u128::from(client))]));
+            }
             let state = match action {
                 0 | 1 if active || table.is_free(prefix) => LeaseState::Active,
                 2 if active => LeaseState::Released,
@@ -244,6 +269,8 @@ proptest! {
                 }
             }
             prop_assert_eq!(&taken, table.taken());
+            table.excluded().iter().for_each(|(first, last)| taken.insert(first, last));
+            prop_assert_eq!(&taken, table.unavailable());
             prop_assert_eq!(table.by_due.len(), table.len());
         }
         let mut replayed = LeaseTable::default();
