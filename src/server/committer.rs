@@ -1,7 +1,7 @@
 //! The thread that owns the store: it makes a batch durable, sends its answers and hands it back.
 
 use super::batch::{Batch, Outcome};
-use super::socket;
+use super::{Error, socket};
 use crate::store::{self, LeaseStore};
 use std::io;
 use std::net::UdpSocket;
@@ -46,19 +46,34 @@ impl Committer {
 
     /// Hands over a batch.
     pub(super) fn commit(&self, batch: Batch) {
-        // The thread ends early only after an error, which `next` reports.
+        // Why the thread ended, if it did, is for `next` to report.
         let _ = self.batches.send(batch);
     }
 
-    /// The next batch that comes back, or why the disk cannot be trusted any more.
-    pub(super) async fn next(&mut self) -> Option<Result<Batch, store::Error>> {
-        self.returns.recv().await
+    /// The next batch that comes back.
+    ///
+    /// # Errors
+    /// The disk cannot be trusted any more, or the thread is gone.
+    pub(super) async fn next(&mut self) -> Result<Batch, Error> {
+        Ok(self.returns.recv().await.ok_or(Error::Committer)??)
     }
 
     /// Ends the thread once every batch that was handed over is durable and sent.
-    pub(super) fn finish(self) {
-        drop(self.batches);
-        let _ = self.thread.join();
+    ///
+    /// # Errors
+    /// One of them is not.
+    pub(super) fn finish(self) -> Result<(), Error> {
+        let Self {
+            batches,
+            mut returns,
+            thread,
+        } = self;
+        drop(batches);
+        let ended = thread.join();
+        while let Ok(returned) = returns.try_recv() {
+            returned?;
+        }
+        ended.map_err(|_| Error::Committer)
     }
 }
 
@@ -116,5 +131,57 @@ impl Worker {
                 tracing::error!("transmit to {} failed: {error}", answer.to);
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lease::ChangeLog;
+
+    /// A store on a disk that fails, or that goes wrong itself.
+    struct Broken {
+        panics: bool,
+    }
+
+    impl LeaseStore for Broken {
+        fn commit(&mut self, _log: &ChangeLog) -> Result<(), store::Error> {
+            assert!(!self.panics, "a defect");
+            Err(store::Error::Failed {
+                operation: "sync",
+                path: "disk".into(),
+                source: io::ErrorKind::Other.into(),
+            })
+        }
+
+        fn wants_restatement(&self) -> bool {
+            false
+        }
+    }
+
+    fn committer(panics: bool) -> Committer {
+        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let committer = Committer::start(Box::new(Broken { panics }), socket, 0).expect("a thread");
+        committer.commit(Batch::new());
+        committer
+    }
+
+    fn next(mut committer: Committer) -> Result<Batch, Error> {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime")
+            .block_on(committer.next())
+    }
+
+    #[test]
+    fn a_disk_that_fails_is_reported_by_the_last_batch_too() {
+        assert!(matches!(next(committer(false)), Err(Error::Store(_))));
+        assert!(matches!(committer(false).finish(), Err(Error::Store(_))));
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_not_waited_for() {
+        assert!(matches!(next(committer(true)), Err(Error::Committer)));
+        assert!(matches!(committer(true).finish(), Err(Error::Committer)));
     }
 }

@@ -44,6 +44,9 @@ pub enum Error {
     /// The leases cannot be kept any more.
     #[error("{0}; ending, because leases that are not on disk must not be promised")]
     Store(#[from] store::Error),
+    /// The thread that keeps the leases has ended by itself.
+    #[error("the committing thread is gone; ending, because nothing can be promised without it")]
+    Committer,
     /// Something else that the system refused.
     #[error("cannot {operation}: {source}")]
     System {
@@ -141,7 +144,7 @@ impl Server {
                     tracing::info!("received SIGINT");
                     break;
                 }
-                Some(batch) = committer.next() => {
+                batch = committer.next() => {
                     let batch = batch?;
                     decider.take_note(batch.outcome);
                     idle.push(batch);
@@ -165,9 +168,9 @@ impl Server {
                 },
             }
         }
-        committer.finish();
+        let finished = committer.finish();
         tracing::info!("{}", decider.engine.counters());
-        Ok(())
+        finished
     }
 }
 
