@@ -21,6 +21,7 @@ pub mod process;
 pub mod station;
 pub mod tap;
 pub mod udp;
+pub mod watch;
 
 pub use netns::Namespace;
 pub use process::Process;

@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::link::{Namespace, Station, Tap};
+use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
@@ -17,12 +18,19 @@ use crate::rig::{
 /// How long a scenario may let time pass here.
 const ADVANCE_MAX: Duration = Duration::from_secs(5);
 
+/// How many renewals may fit into the page that the journal ends in.
+const RENEWALS_MAX: usize = 500;
+
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
 pub struct Live {
     server: Server,
     station: Station,
     ledger: Ledger,
+    /// What happened before the disk was filled or emptied, until somebody asks.
+    before: Vec<Event>,
+    /// What fills the disk, while it is full.
+    ballast: Option<Ballast>,
 }
 
 impl Live {
@@ -40,6 +48,8 @@ impl Live {
             server,
             station,
             ledger: Ledger::default(),
+            before: Vec::new(),
+            ballast: None,
         })
     }
 
@@ -53,6 +63,55 @@ impl Live {
         }
         while let Some(datagram) = self.station.receive()? {
             self.ledger.answer(datagram);
+        }
+        Ok(())
+    }
+
+    /// What comes of a message of the lab's own client.
+    fn ask(&mut self, message: &Datagram) -> Result<Option<Datagram>, RigError> {
+        self.deliver(message)?;
+        let mut answers = self.settle()?.into_iter().filter_map(|event| match event {
+            Event::Answer(answer) => Some(answer),
+            Event::Drop(_) => None,
+        });
+        Ok(answers.next_back())
+    }
+
+    fn fill(&mut self) -> Result<(), RigError> {
+        if self.ballast.is_some() {
+            return Ok(());
+        }
+        let offer = self.ask(&Ballast::solicit())?;
+        let mut ballast = offer.as_ref().and_then(Ballast::offered).ok_or_else(|| {
+            RigError(
+                "the disk cannot be filled to the last octet without an address for a client of the \
+                 lab's own: give the interface a pool, or play this scenario on the simulated rig"
+                    .into(),
+            )
+        })?;
+        let request = ballast.message(Message::Request);
+        self.ask(&request)?;
+        self.server.fill_disk()?;
+        for _ in 0..RENEWALS_MAX {
+            let renew = ballast.message(Message::Renew);
+            if self.ask(&renew)?.is_none() {
+                self.ballast = Some(ballast);
+                return Ok(());
+            }
+        }
+        Err(RigError(
+            "the disk is full, and the server still renews leases".into(),
+        ))
+    }
+
+    fn make_room(&mut self) -> Result<(), RigError> {
+        self.server.empty_disk()?;
+        if let Some(mut ballast) = self.ballast.take() {
+            let release = ballast.message(Message::Release);
+            self.ask(&release)?.ok_or_else(|| {
+                self.server
+                    .failure("does not answer although its disk has room again")
+            })?;
         }
         Ok(())
     }
@@ -91,7 +150,9 @@ impl Rig for Live {
             if self.ledger.settled() {
                 // What the server said before it answered the fence may have come after our last look.
                 self.collect()?;
-                return Ok(self.ledger.take());
+                let mut events = std::mem::take(&mut self.before);
+                events.extend(self.ledger.take());
+                return Ok(events);
             }
             if Instant::now() >= until {
                 return Err(self.server.failure("does not answer any more"));
@@ -127,8 +188,15 @@ impl Rig for Live {
         self.relaunch(config)
     }
 
-    fn disk(&mut self, _disk: Disk) -> Result<(), RigError> {
-        Err(RigError("the live rig has no say over the disk yet".into()))
+    fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
+        // What is still to come belongs to the time before; the next call of `settle` tells of it.
+        let before = self.settle()?;
+        match disk {
+            Disk::Full => self.fill()?,
+            Disk::Room => self.make_room()?,
+        }
+        self.before.extend(before);
+        Ok(())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+pub mod ballast;
 pub mod fence;
 pub mod live;
 pub mod server;
