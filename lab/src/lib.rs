@@ -1,3 +1,10 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod compose;
+pub mod dissect;
+pub mod judge;
+pub mod normalise;
+pub mod player;
 pub mod rig;
+pub mod scenario;
+pub mod transcript;
