@@ -3,9 +3,12 @@
 //! What may know what: [`wire`] ← [`lease`] ← [`config`] ← [`engine`] ← [`server`]; [`store`] sees [`lease`]
 //! alone. The first four are pure: bytes and a timestamp go in, bytes and changes come out.
 
+pub mod cli;
 pub mod config;
 pub mod engine;
+pub mod identity;
 pub mod lease;
+pub mod logging;
 pub mod server;
 pub mod store;
 pub mod wire;

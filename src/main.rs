@@ -1,3 +1,144 @@
-//! The `dhcp6s` program.
+//! Arguments → configuration → detach → server → exit status. No decisions.
 
-fn main() {}
+use dhcp6s::cli::{Arguments, Leases};
+use dhcp6s::config::{self, Config, Diagnostic, Sources};
+use dhcp6s::engine::{Engine, Link};
+use dhcp6s::identity::Identity;
+use dhcp6s::lease::LeaseTable;
+use dhcp6s::logging::{self, Destination};
+use dhcp6s::server::process::{Detached, PidFile, Role};
+use dhcp6s::server::{self, Server, links};
+use dhcp6s::store::{Journal, LeaseStore, Volatile};
+use std::error::Error;
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let mut arguments = match Arguments::read(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(status) => return status,
+    };
+    let config = match prepare(&mut arguments) {
+        Ok(config) => config,
+        Err(complaints) => {
+            complaints.iter().for_each(|it| complain(it));
+            return ExitCode::FAILURE;
+        }
+    };
+    let detached = match arguments.foreground {
+        true => None,
+        false => match Detached::start() {
+            Ok(Role::Launcher(status)) => return status,
+            Ok(Role::Server(detached)) => Some(detached),
+            Err(error) => {
+                complain(&format!("cannot run in the background: {error}"));
+                return ExitCode::FAILURE;
+            }
+        },
+    };
+    serve(&arguments, config, detached)
+}
+
+/// Checks everything that can be checked before the process detaches. The errors are lines to print.
+fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
+    if let Some(warning) = arguments.warning() {
+        complain(warning);
+    }
+    let one = |error: &dyn Error| vec![error.to_string()];
+    if links::index(&arguments.interface).is_none() {
+        let (name, there) = (arguments.interface.clone(), links::names());
+        return Err(one(&server::Error::NoInterface { name, there }));
+    }
+    let sources = Sources {
+        read: &|path| std::fs::read(path),
+        interface_exists: &|name| links::index(name).is_some(),
+    };
+    let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
+    let loaded = config::load(&arguments.config, &sources).map_err(|found| lines(&found))?;
+    let warnings: Vec<String> = lines(&loaded.warnings);
+    warnings.iter().for_each(|it| complain(it));
+    let mut config = loaded.config;
+    arguments
+        .add_dns_servers(&mut config)
+        .map_err(|error| one(&error))?;
+    arguments.make_absolute().map_err(|error| one(&error))?;
+    Ok(config)
+}
+
+/// Runs the server to its end. Until it is ready, a failure is reported to whoever started it.
+fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> ExitCode {
+    let program = std::env::args_os()
+        .next()
+        .unwrap_or_else(|| OsString::from("dhcp6s"));
+    let destination = match detached {
+        Some(_) => Destination::Syslog { program: &program },
+        None => Destination::Foreground,
+    };
+    if let Err(error) = logging::start(destination, arguments.verbosity()) {
+        return give_up(detached, &error);
+    }
+    let pid_file = PidFile::create(&arguments.pid_file)
+        .inspect_err(|error| {
+            tracing::warn!("cannot write {}: {error}", arguments.pid_file.display());
+        })
+        .ok();
+    let (server, engine, store) = match build(arguments, config) {
+        Ok(parts) => parts,
+        Err(error) => return give_up(detached, &*error),
+    };
+    let ready = || {
+        if let Some(Err(error)) = detached.map(Detached::ready) {
+            tracing::warn!("cannot let go of standard error: {error}");
+        }
+    };
+    let outcome = server.run(engine, store, ready);
+    drop(pid_file);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+type Parts = (Server, Engine, Box<dyn LeaseStore>);
+
+/// Everything that the server runs on, in the order in which a mistake is cheapest.
+fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>> {
+    let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)?;
+    let server = Server::bind(&arguments.interface)?;
+    let mut table = LeaseTable::default();
+    let store: Box<dyn LeaseStore> = match &arguments.leases {
+        Leases::Memory => Box::new(Volatile),
+        Leases::Directory(path) => {
+            let journal = Journal::open(path, |change| table.apply(change))?;
+            let recovery = journal.recovery();
+            for cut in &recovery.cuts {
+                tracing::warn!("{cut}");
+            }
+            tracing::info!("{} leases from {} records", table.len(), recovery.records);
+            Box::new(journal)
+        }
+    };
+    let link: Link = links::read(&arguments.interface)?;
+    let engine = Engine::new(identity.duid, &identity.secret, config, link, table);
+    Ok((server, engine, store))
+}
+
+fn give_up(detached: Option<Detached>, error: &(impl Error + ?Sized)) -> ExitCode {
+    match detached {
+        Some(detached) => {
+            tracing::error!("{error}");
+            detached.fail(&format!("dhcp6s: {error}"));
+        }
+        None => complain(&error.to_string()),
+    }
+    ExitCode::FAILURE
+}
+
+fn complain(message: &str) {
+    // Without standard error there is nobody to tell.
+    drop(writeln!(io::stderr(), "dhcp6s: {message}"));
+}

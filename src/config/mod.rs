@@ -1,5 +1,189 @@
 //! Text → [`Config`]: the only place that knows the `dhcp6s.conf` grammar.
+//!
+//! [`load`] follows `include` statements and reports every mistake of all files at once, each with its place
+//! and a remedy. It opens nothing itself: the caller says how a file is read and which interfaces exist.
 
+mod ast;
+mod cursor;
+mod diagnostic;
+mod hosts;
+mod lex;
 mod model;
+mod options;
+mod parse;
+mod resolve;
+#[cfg(test)]
+mod tests;
 
+pub use diagnostic::{Diagnostic, Severity};
 pub use model::{Config, Host, Interface, Lifetimes, Options, Pool, PoolUse, Reservation};
+
+use ast::{Statement, Text};
+use diagnostic::{File, Report, quoted};
+use std::io;
+
+/// What a configuration is read from and checked against.
+pub struct Sources<'a> {
+    /// Reads a file by its path as written; a relative one is relative to the working directory.
+    pub read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
+    /// Whether there is a network interface of that name.
+    pub interface_exists: &'a dyn Fn(&str) -> bool,
+}
+
+/// A configuration that can be used.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What the operator decided.
+    pub config: Config,
+    /// What in it has no effect or may not mean what it says.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// How many files may include each other in a row, besides the first one.
+const INCLUDE_DEPTH_MAX: usize = 10;
+/// How many files a configuration is made of at most, each counted as often as it is included.
+const FILES_MAX: usize = 1000;
+/// The largest file that is read, in octets.
+const FILE_LEN_MAX: usize = 64 << 20;
+
+/// Reads the configuration that begins in this file. A missing file is an empty configuration.
+///
+/// # Errors
+/// All mistakes and warnings, file by file from top to bottom, if there is at least one mistake.
+pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>> {
+    let mut loader = Loader {
+        read: sources.read,
+        files: Vec::new(),
+        open: Vec::new(),
+        statements: Vec::new(),
+        gaps: false,
+        report: Report::default(),
+    };
+    loader.first(path);
+    let Loader {
+        files,
+        statements,
+        gaps,
+        mut report,
+        ..
+    } = loader;
+    let config = resolve::resolve(&statements, gaps, sources.interface_exists, &mut report);
+    let failed = report.has_errors();
+    let diagnostics = report.finish(&files);
+    if failed {
+        Err(diagnostics)
+    } else {
+        Ok(Loaded {
+            config,
+            warnings: diagnostics,
+        })
+    }
+}
+
+struct Loader<'a> {
+    read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
+    files: Vec<File>,
+    /// The files that the one being read is included from, and itself.
+    open: Vec<String>,
+    statements: Vec<Statement>,
+    gaps: bool,
+    report: Report,
+}
+
+impl Loader<'_> {
+    fn first(&mut self, path: &str) {
+        match (self.read)(path) {
+            Ok(text) if text.len() <= FILE_LEN_MAX => self.file(path, text),
+            read => {
+                let number = self.add(path, Vec::new());
+                match read {
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.report.about(
+                        number,
+                        Severity::Warning,
+                        "there is no such file".to_owned(),
+                        "the configuration is empty",
+                    ),
+                    Err(error) => self.report.about(
+                        number,
+                        Severity::Error,
+                        format!("cannot be read: {error}"),
+                        "check the path and its permissions",
+                    ),
+                    Ok(_) => self.report.about(
+                        number,
+                        Severity::Error,
+                        format!("is larger than {FILE_LEN_MAX} octets"),
+                        "split it with `include`",
+                    ),
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, path: &str, text: Vec<u8>) -> usize {
+        self.files.push(File {
+            name: path.to_owned(),
+            text,
+        });
+        self.files.len() - 1
+    }
+
+    /// Reads the statements of a file, and in their place those of the files that it includes.
+    fn file(&mut self, path: &str, text: Vec<u8>) {
+        let number = self.add(path, text);
+        let Some(file) = self.files.get(number) else {
+            return;
+        };
+        let parsed = parse::parse(number, file, &mut self.report);
+        self.gaps |= parsed.gaps;
+        self.open.push(path.to_owned());
+        for statement in parsed.statements {
+            match statement {
+                Statement::Include(path) if !self.report.is_full() => self.include(&path),
+                Statement::Include(_) => {}
+                Statement::Block(_)
+                | Statement::Option(_)
+                | Statement::IdAssoc(_)
+                | Statement::Authentication(_)
+                | Statement::KeyInfo(_) => self.statements.push(statement),
+            }
+        }
+        self.open.pop();
+    }
+
+    fn include(&mut self, text: &Text) {
+        let shown = quoted(&text.octets);
+        let mistake = match str::from_utf8(&text.octets) {
+            Err(_) => (format!("{shown} is not UTF-8"), "rename the file"),
+            Ok(path) if self.open.iter().any(|open| open == path) => {
+                (format!("{shown} includes itself"), "remove this")
+            }
+            Ok(_) if self.open.len() > INCLUDE_DEPTH_MAX => (
+                format!("{shown} is included more than {INCLUDE_DEPTH_MAX} files deep"),
+                "include it from a file nearer to the first one",
+            ),
+            Ok(_) if self.files.len() >= FILES_MAX => (
+                format!("{shown} is one file more than the {FILES_MAX} that can be read"),
+                "join some of them",
+            ),
+            Ok(path) => match (self.read)(path) {
+                Ok(octets) if octets.len() <= FILE_LEN_MAX => return self.file(path, octets),
+                Ok(_) => (
+                    format!("{shown} is larger than {FILE_LEN_MAX} octets"),
+                    "split it",
+                ),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    let found = format!("there is no file {shown}");
+                    self.report.warning(text.span, found, "it is left out");
+                    return;
+                }
+                Err(error) => (
+                    format!("{shown} cannot be read: {error}"),
+                    "include a file that can be",
+                ),
+            },
+        };
+        self.gaps = true;
+        self.report.error(text.span, mistake.0, mistake.1);
+    }
+}

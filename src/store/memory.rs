@@ -75,3 +75,42 @@ impl LeaseStore for Volatile {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::contract::{Subject, change, contract_tests, log};
+
+    #[derive(Default)]
+    struct Memory(Vec<u8>);
+
+    impl Subject for Memory {
+        type Store = MemoryStore;
+
+        fn open(&mut self) -> (MemoryStore, Vec<Change>) {
+            let mut found = Vec::new();
+            let store = MemoryStore::open(self.0.clone(), |change| found.push(*change));
+            (store.expect("what a store kept"), found)
+        }
+
+        fn crash(&mut self, store: MemoryStore) {
+            self.0 = store.records().to_vec();
+        }
+
+        fn set_full(&mut self, store: &mut MemoryStore, full: bool) {
+            store.set_full(full);
+        }
+    }
+
+    contract_tests!(Memory::default());
+
+    #[test]
+    fn octets_that_no_store_kept_are_refused() {
+        let mut octets = log(&[change(1, 1)]).records().to_vec();
+        octets.pop();
+        assert_eq!(
+            MemoryStore::open(octets, |_| {}).err(),
+            Some(RecordError::Short)
+        );
+    }
+}

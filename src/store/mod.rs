@@ -6,6 +6,8 @@
 use crate::lease::ChangeLog;
 use std::path::PathBuf;
 
+#[cfg(test)]
+mod contract;
 pub mod journal;
 pub mod memory;
 
@@ -39,7 +41,8 @@ pub enum Error {
 /// Where changes become durable.
 pub trait LeaseStore: Send {
     /// Makes every change of this log, and of earlier ones that found no room, survive a power cut: one
-    /// write and one sync. A log without changes succeeds at once unless earlier ones are waiting.
+    /// write and one sync. A log without changes succeeds at once unless earlier ones are waiting or it ends
+    /// a restatement, which is why every log has to be committed.
     ///
     /// # Errors
     /// [`Error::Full`] leaves the store usable; after [`Error::Failed`] it must be dropped.
@@ -47,5 +50,8 @@ pub trait LeaseStore: Send {
 
     /// Whether the store wants every live lease to be stated again, a few in each log, so that it can let
     /// go of old records. It asks until a log says [`ChangeLog::restated_all`].
+    ///
+    /// What counts is a pass over all leases that begins after this was seen to turn true; once it is seen
+    /// to turn false, a pass that is under way is pointless and must be given up.
     fn wants_restatement(&self) -> bool;
 }

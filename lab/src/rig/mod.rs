@@ -3,6 +3,10 @@
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+pub mod fence;
+pub mod live;
+pub mod server;
+
 /// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {

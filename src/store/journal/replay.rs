@@ -117,23 +117,20 @@ impl<R: FnMut(&Change)> Replayed<R> {
                 return Err(missing(dir, number - 1));
             }
         }
+        for (number, next) in numbers.iter().zip(numbers.iter().skip(1)) {
+            if next - number > 1 {
+                return Err(missing(dir, number + 1));
+            }
+        }
         let Some((&last, earlier)) = numbers.split_last() else {
             return Ok(None);
         };
-        let mut expected = numbers.first().copied();
         for &number in earlier {
-            if expected != Some(number) {
-                return Err(missing(dir, expected.unwrap_or(number)));
-            }
             let segment = self.read_segment(dir, number, false)?;
             self.older.push_back(Older {
                 number,
                 len: segment.len as u64,
             });
-            expected = number.checked_add(1);
-        }
-        if expected != Some(last) {
-            return Err(missing(dir, expected.unwrap_or(last)));
         }
         let segment = self.read_segment(dir, last, true)?;
         if let Some(&first) = numbers.first()

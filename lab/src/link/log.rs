@@ -1,0 +1,96 @@
+//! What a program prints, line by line, as it comes.
+
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::ChildStderr;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+
+use crate::link::Error;
+
+/// The standard error of a program, read without waiting for it.
+#[derive(Debug)]
+pub struct Log {
+    pipe: ChildStderr,
+    text: Vec<u8>,
+    /// Where the first line begins that has not been handed out.
+    read: usize,
+    ended: bool,
+}
+
+impl Log {
+    /// Takes the reading end of a program's standard error.
+    ///
+    /// # Errors
+    /// The pipe cannot be read without waiting.
+    pub fn new(pipe: ChildStderr) -> Result<Self, Error> {
+        fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
+            .map_err(|errno| Error::system("set up the pipe of a log", errno))?;
+        Ok(Self {
+            pipe,
+            text: Vec::new(),
+            read: 0,
+            ended: false,
+        })
+    }
+
+    /// The lines that were completed since the last call; the last one counts as complete when the
+    /// program is gone.
+    ///
+    /// # Errors
+    /// The pipe cannot be read.
+    pub fn lines(&mut self) -> Result<Vec<String>, Error> {
+        self.fill()
+            .map_err(|source| Error::system("read a log", source))?;
+        let fresh = self.text.get(self.read..).unwrap_or_default();
+        let end = if self.ended {
+            fresh.len()
+        } else {
+            fresh
+                .iter()
+                .rposition(|octet| *octet == b'\n')
+                .map_or(0, |at| at + 1)
+        };
+        let text = String::from_utf8_lossy(fresh.get(..end).unwrap_or_default());
+        let lines = text.lines().map(str::to_owned).collect();
+        self.read += end;
+        Ok(lines)
+    }
+
+    fn fill(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 4096];
+        while !self.ended {
+            match self.pipe.read(&mut buffer) {
+                Ok(0) => self.ended = true,
+                Ok(length) => self.text.extend(buffer.iter().take(length)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the program has closed it, which it does by ending.
+    #[must_use]
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The last lines of what was read, for messages about what went wrong.
+    #[must_use]
+    pub fn tail(&self) -> String {
+        let text = String::from_utf8_lossy(&self.text);
+        let lines: Vec<_> = text.lines().collect();
+        let last = lines
+            .get(lines.len().saturating_sub(12)..)
+            .unwrap_or_default();
+        last.join("\n")
+    }
+}
+
+impl AsFd for Log {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
+    }
+}

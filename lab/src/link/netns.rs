@@ -1,0 +1,304 @@
+//! Network namespaces that leave nothing behind.
+//!
+//! A namespace has a thread of its own that lives in it, and everything that must happen inside happens
+//! there: no other thread ever enters, so none can fail to come back. Programs started by that thread are
+//! in the namespace with it, and end with it. It has a mount namespace, too: what is mounted inside is
+//! seen by these programs alone, and gone when the last of them is.
+
+use std::any::Any;
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::{self, JoinHandle};
+
+use netns_rs::{DefaultEnv, Env, NetNs};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, geteuid};
+
+use crate::link::{Error, Process, Unavailable, run_to_end};
+
+/// What the names of the lab's namespaces begin with.
+const PREFIX: &str = "dhcp6lab-";
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// A network namespace of the lab: `lo` is up, and addresses are usable at once. When it goes out of
+/// scope, so does everything in it.
+#[derive(Debug)]
+pub struct Namespace {
+    path: PathBuf,
+    netns: Option<NetNs>,
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Namespace {
+    /// Makes a namespace. The first one of a process removes what runs that were killed left behind.
+    ///
+    /// # Errors
+    /// The system does not let us.
+    pub fn new() -> Result<Self, Error> {
+        static SWEPT: Once = Once::new();
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        if !geteuid().is_root() {
+            return Err(Unavailable::Root.into());
+        }
+        SWEPT.call_once(sweep);
+
+        let owner = Owner::this_process();
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("{PREFIX}{}-{}-{count}", owner.pid, owner.started);
+        let netns = NetNs::new(&name).map_err(refused)?;
+        let path = netns.path().to_owned();
+        let mut namespace = Self {
+            path,
+            netns: Some(netns),
+            jobs: None,
+            thread: None,
+        };
+        namespace.inhabit(NetNs::get(&name).map_err(refused)?)?;
+        namespace.run(quiet)?;
+        let mut lo = Command::new("ip");
+        lo.args(["link", "set", "lo", "up"]);
+        namespace.command(lo)?;
+        Ok(namespace)
+    }
+
+    fn inhabit(&mut self, netns: NetNs) -> Result<(), Error> {
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let (report, moved_in) = mpsc::channel();
+        let body = move || {
+            let entered = enter(&netns);
+            let inside = entered.is_ok();
+            // Whoever asked waits for this, or has given up and is gone.
+            let _ = report.send(entered);
+            if inside {
+                work_off(&queue);
+            }
+        };
+        let thread = thread::Builder::new()
+            .name("namespace".into())
+            .spawn(body)
+            .map_err(|source| Error::system("start a thread", source))?;
+        self.jobs = Some(jobs);
+        self.thread = Some(thread);
+        moved_in
+            .recv()
+            .unwrap_or_else(|_| Err(Unavailable::Root.into()))
+    }
+
+    /// Where the system shows this namespace; other programs name it by this path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Does something inside, while the caller waits.
+    ///
+    /// # Panics
+    /// As `work` does.
+    pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (result, answer) = mpsc::channel::<Result<T, Box<dyn Any + Send>>>();
+        let job: Job = Box::new(move || {
+            let _ = result.send(catch_unwind(AssertUnwindSafe(work)));
+        });
+        let jobs = self
+            .jobs
+            .as_ref()
+            .expect("jobs are taken until the namespace is dropped");
+        jobs.send(job)
+            .expect("the thread lives as long as its queue");
+        let outcome = answer
+            .recv()
+            .expect("the thread reports on every job, panics included");
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    /// Runs a program inside to its end and returns what it printed.
+    ///
+    /// # Errors
+    /// It cannot be run, or fails.
+    pub fn command(&self, command: Command) -> Result<String, Error> {
+        self.run(move || run_to_end(command))
+    }
+
+    /// Starts a program inside.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(&self, command: Command) -> Result<Process, Error> {
+        self.run(move || Process::spawn(command))
+    }
+
+    /// Mounts a file system in memory, of so many bytes, for programs of this namespace only.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn mount_memory(&self, folder: &Path, bytes: u64) -> Result<(), Error> {
+        let folder = folder.to_owned();
+        self.run(move || {
+            let options = format!("size={bytes},mode=0755");
+            mount(
+                Some("dhcp6lab"),
+                &folder,
+                Some("tmpfs"),
+                MsFlags::empty(),
+                Some(&*options),
+            )
+            .map_err(|errno| Error::system(format!("mount on {}", folder.display()), errno))
+        })
+    }
+
+    /// Shows a file or folder in another place as well, for programs of this namespace only.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn mount_over(&self, what: &Path, place: &Path) -> Result<(), Error> {
+        let (what, place) = (what.to_owned(), place.to_owned());
+        self.run(move || {
+            mount(
+                Some(&what),
+                &place,
+                None::<&str>,
+                MsFlags::MS_BIND,
+                None::<&str>,
+            )
+            .map_err(|errno| Error::system(format!("mount on {}", place.display()), errno))
+        })
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        end_everything_in(&self.path);
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // Its jobs report their own panics, and it has none of its own.
+            let _ = thread.join();
+        }
+        if let Some(netns) = self.netns.take() {
+            let _ = netns.remove();
+        }
+    }
+}
+
+fn refused(source: netns_rs::Error) -> Error {
+    if let netns_rs::Error::UnshareError(_) | netns_rs::Error::MountError(..) = source {
+        return Unavailable::Root.into();
+    }
+    Error::system("make a network namespace", io::Error::other(source))
+}
+
+fn enter(netns: &NetNs) -> Result<(), Error> {
+    netns.enter().map_err(refused)?;
+    unshare(CloneFlags::CLONE_NEWNS)
+        .map_err(|errno| Error::system("make a mount namespace", errno))?;
+    // Mounts made in here stay in here; those that go away outside go away in here.
+    let flags = MsFlags::MS_SLAVE | MsFlags::MS_REC;
+    mount(None::<&str>, "/", None::<&str>, flags, None::<&str>)
+        .map_err(|errno| Error::system("keep mounts to the namespace", errno))
+}
+
+fn work_off(queue: &Receiver<Job>) {
+    for job in queue {
+        job();
+    }
+}
+
+/// Before any link is there: no waiting for duplicates of addresses that the lab chose itself, and no
+/// looking for routers.
+fn quiet() -> Result<(), Error> {
+    for (setting, value) in [("accept_dad", "0"), ("accept_ra", "0")] {
+        for interface in ["all", "default"] {
+            let path = format!("/proc/sys/net/ipv6/conf/{interface}/{setting}");
+            fs::write(&path, value)
+                .map_err(|source| Error::system(format!("write to {path}"), source))?;
+        }
+    }
+    Ok(())
+}
+
+/// The process that a namespace belongs to. Numbers of processes come around again, so the time of its
+/// start, in ticks since the machine's, is part of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Owner {
+    pid: u32,
+    started: u64,
+}
+
+impl Owner {
+    fn this_process() -> Self {
+        let pid = std::process::id();
+        Self {
+            pid,
+            started: started(pid).unwrap_or_default(),
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix(PREFIX)?.split('-');
+        Some(Self {
+            pid: parts.next()?.parse().ok()?,
+            started: parts.next()?.parse().ok()?,
+        })
+    }
+
+    fn lives(self) -> bool {
+        started(self.pid) == Some(self.started)
+    }
+}
+
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything; the 22nd is what we want.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// Removes the namespaces whose owners are gone. What cannot be removed stays: it harms nobody.
+fn sweep() {
+    let Ok(entries) = fs::read_dir(DefaultEnv.persist_dir()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if Owner::of(&name).is_some_and(|owner| !owner.lives()) {
+            end_everything_in(&entry.path());
+            if NetNs::get(&name).and_then(NetNs::remove).is_err() {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// Kills whatever programs are still in a namespace: children that outlived the program we started.
+fn end_everything_in(namespace: &Path) {
+    let Ok(wanted) = fs::metadata(namespace) else {
+        return;
+    };
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return;
+    };
+    for entry in processes.flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let there = fs::metadata(entry.path().join("ns/net"))
+            .is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()));
+        if there {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The live rig: a real server behind a TAP link, in a namespace of its own.
+//!
+//! Time is real, so is the disk. What is pinned down is what both rigs must agree on: addresses, the
+//! server's DUID and the allocator's secret. A crash here ends a process and not the machine, so what was
+//! written and not synced survives it; that it would not is for the simulated rig to show.
+
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use crate::link::{Namespace, Station, Tap};
+use crate::rig::fence::Ledger;
+use crate::rig::server::{PATIENCE, Program, Server};
+use crate::rig::{
+    Datagram, Disk, Event, INTERFACE, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+};
+
+/// How long a scenario may let time pass here.
+const ADVANCE_MAX: Duration = Duration::from_secs(5);
+
+/// A real server, and the lab at the other end of its link.
+#[derive(Debug)]
+pub struct Live {
+    server: Server,
+    station: Station,
+    ledger: Ledger,
+}
+
+impl Live {
+    /// Starts a server and waits until it can answer.
+    ///
+    /// # Errors
+    /// There can be no link here (see [`crate::link::available`]), or the server does not start.
+    pub fn start(setup: &Setup, server: impl Into<Program>) -> Result<Self, RigError> {
+        let namespace = Namespace::new()?;
+        let tap = Tap::open(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
+        let mut server = Server::new(server.into(), namespace, &setup.config)?;
+        server.start()?;
+        let station = Station::new(tap, SERVER_MAC, SERVER_ADDRESS);
+        Ok(Self {
+            server,
+            station,
+            ledger: Ledger::default(),
+        })
+    }
+
+    /// Takes in what has come from the server by now. The log first: a server says what it does before
+    /// it does it.
+    fn collect(&mut self) -> Result<(), RigError> {
+        for line in self.server.lines()? {
+            if let Some(label) = drop_label(&line) {
+                self.ledger.drop(label.to_owned());
+            }
+        }
+        while let Some(datagram) = self.station.receive()? {
+            self.ledger.answer(datagram);
+        }
+        Ok(())
+    }
+
+    fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
+        // What it sent before it ended is still on the link, and what it said in the pipe.
+        self.collect()?;
+        self.ledger.forgo();
+        if let Some(config) = config {
+            self.server.configure(config)?;
+        }
+        self.server.start()
+    }
+}
+
+impl Rig for Live {
+    fn name(&self) -> &'static str {
+        "live"
+    }
+
+    fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        if let Some(fence) = self.ledger.open() {
+            self.station.send(&fence)?;
+        }
+        Ok(self.station.send(datagram)?)
+    }
+
+    fn settle(&mut self) -> Result<Vec<Event>, RigError> {
+        if let Some(fence) = self.ledger.close() {
+            self.station.send(&fence)?;
+        }
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            self.server.check()?;
+            if self.ledger.settled() {
+                // What the server said before it answered the fence may have come after our last look.
+                self.collect()?;
+                return Ok(self.ledger.take());
+            }
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not answer any more"));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
+    }
+
+    fn advance(&mut self, time: Duration) -> Result<(), RigError> {
+        if time > ADVANCE_MAX {
+            let (asked, most) = (time.as_secs(), ADVANCE_MAX.as_secs());
+            return Err(RigError(format!(
+                "{asked} s are to pass, which is more than the {most} s that the live rig waits: \
+                 play this scenario on the simulated rig"
+            )));
+        }
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            self.collect()?;
+            self.server.check()?;
+            self.server.wait(self.station.as_fd(), until)?;
+        }
+        Ok(())
+    }
+
+    fn crash(&mut self, config: Option<&str>) -> Result<(), RigError> {
+        self.server.kill()?;
+        self.relaunch(config)
+    }
+
+    fn restart(&mut self, config: Option<&str>) -> Result<(), RigError> {
+        self.server.stop()?;
+        self.relaunch(config)
+    }
+
+    fn disk(&mut self, _disk: Disk) -> Result<(), RigError> {
+        Err(RigError("the live rig has no say over the disk yet".into()))
+    }
+}
+
+/// The reason in a line of the log that tells of a drop.
+fn drop_label(line: &str) -> Option<&str> {
+    let (_, rest) = line.split_once("dropped: ")?;
+    rest.split_whitespace().next()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reason_of_a_drop_is_the_word_behind_dropped() {
+        let line = "Nov/23/2026 09:15:22: engine: dropped: no-client-id from fe80::c1 (24 bytes)";
+        assert_eq!(drop_label(line), Some("no-client-id"));
+        assert_eq!(drop_label("received solicit from fe80::c1"), None);
+    }
+}

@@ -1,0 +1,332 @@
+//! The server under test as a process: its files, its start and its end.
+//!
+//! The files pin down what all rigs must agree on. Leases lie in a file system of their own, in memory,
+//! which outlives the process and can be filled up.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+
+use crate::link::log::Log;
+use crate::link::{self, Namespace, Process, wait};
+use crate::rig::{INTERFACE, RigError, SECRET, SERVER_DUID};
+
+/// How long a server may take to start, to answer, or to end.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+/// How much the disk of the leases holds.
+const DISK_BYTES: u64 = 4 << 20;
+
+/// Where the server comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Program {
+    /// A file that can be run.
+    Binary(PathBuf),
+    /// An image that podman has, by its name.
+    Image(String),
+}
+
+/// The programs that an image takes to run, and the Debian packages that they come from.
+pub const IMAGE_NEEDS: [(&str, &str); 2] = [("podman", "podman"), ("runc", "runc")];
+/// Who the server is in a container: nobody.
+const CONTAINER_USER: u32 = 65_534;
+
+impl From<&Path> for Program {
+    fn from(path: &Path) -> Self {
+        Self::Binary(path.to_owned())
+    }
+}
+
+/// A server in a namespace, running or not.
+#[derive(Debug)]
+pub struct Server {
+    program: Program,
+    running: Option<Running>,
+    starts: u32,
+    // Dropped in this order: whatever is left in the namespace ends before its files go.
+    namespace: Namespace,
+    folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Running {
+    process: Process,
+    log: Log,
+}
+
+impl From<link::Error> for RigError {
+    fn from(error: link::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Server {
+    /// Lays out the files of a server that is to run in this namespace.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn new(program: Program, namespace: Namespace, config: &str) -> Result<Self, RigError> {
+        let folder = tempfile::Builder::new()
+            .prefix("dhcp6lab-")
+            .tempdir()
+            .map_err(|error| RigError(format!("cannot make a temporary folder: {error}")))?;
+        let server = Self {
+            program,
+            running: None,
+            starts: 0,
+            namespace,
+            folder,
+        };
+        server.configure(config)?;
+        server.write("dhcp6s_secret", &SECRET)?;
+        // The original server's format: a length as this machine writes it, then the DUID.
+        let length = u16::try_from(SERVER_DUID.len()).expect("a DUID has at most 130 octets");
+        server.write(
+            "dhcp6s_duid",
+            &[&length.to_ne_bytes()[..], &SERVER_DUID].concat(),
+        )?;
+        let leases = server.path("leases");
+        fs::create_dir(&leases)
+            .map_err(|error| RigError(format!("cannot make {}: {error}", leases.display())))?;
+        server.namespace.mount_memory(&leases, DISK_BYTES)?;
+        if let Program::Image(_) = server.program {
+            server.give_to(CONTAINER_USER)?;
+        }
+        Ok(server)
+    }
+
+    fn give_to(&self, user: u32) -> Result<(), RigError> {
+        let folder = self.folder.path().to_owned();
+        let failed = |error| RigError(format!("cannot give the server its folder: {error}"));
+        let give = move || -> io::Result<()> {
+            for entry in fs::read_dir(&folder)? {
+                chown(entry?.path(), Some(user), Some(user))?;
+            }
+            chown(folder, Some(user), Some(user))
+        };
+        self.namespace.run(give).map_err(failed)
+    }
+
+    /// Gives it a configuration, which it reads when it starts.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn configure(&self, config: &str) -> Result<(), RigError> {
+        self.write("dhcp6s.conf", config.as_bytes())
+    }
+
+    /// The namespace that it runs in.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// Starts it and waits until it says that it serves the interface. Returns what else it said.
+    ///
+    /// # Errors
+    /// It does not start; the text has its last words.
+    pub fn start(&mut self) -> Result<(), RigError> {
+        self.starts += 1;
+        let mut process = self.namespace.spawn(self.command())?;
+        let pipe = process.take_stderr().expect("it was asked for");
+        let running = self.running.insert(Running {
+            process,
+            log: Log::new(pipe)?,
+        });
+        let ready = format!("serving on {INTERFACE}");
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if running
+                .log
+                .lines()?
+                .iter()
+                .any(|line| line.contains(&ready))
+            {
+                return Ok(());
+            }
+            if running.log.ended() || Instant::now() >= until {
+                return Err(self.failure("did not start"));
+            }
+            pause(&[running.log.as_fd()], until)?;
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = match &self.program {
+            Program::Binary(path) => {
+                let mut command = Command::new(path);
+                command.arg("-f");
+                command
+            }
+            Program::Image(image) => self.container(image),
+        };
+        command
+            .args(["-d", "-c"])
+            .arg(self.path("dhcp6s.conf"))
+            .arg("-P")
+            .arg(self.path("dhcp6s.pid"))
+            .arg("--duid")
+            .arg(self.path("dhcp6s_duid"))
+            .arg("--leases")
+            .arg(self.path("leases"))
+            .arg(INTERFACE)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// A container that may do no more than the server needs: it sees the server's folder and the
+    /// interface, is nobody, and has the one capability.
+    fn container(&self, image: &str) -> Command {
+        let folder = self.folder.path().display();
+        let mut command = Command::new("podman");
+        // runc, and limits that everybody may set: with these, containers run on machines, too, that are
+        // containers themselves.
+        command.args([
+            "--runtime",
+            "runc",
+            "run",
+            "--rm",
+            "--name",
+            &self.container_name(),
+        ]);
+        command.args([
+            "--ulimit",
+            "nofile=1024:1024",
+            "--ulimit",
+            "nproc=1024:1024",
+        ]);
+        command.args(["--pull", "never", "--log-driver", "none", "--read-only"]);
+        command.args(["--cap-drop", "all", "--cap-add", "NET_BIND_SERVICE"]);
+        command.args(["--security-opt", "no-new-privileges"]);
+        command.args(["--user", &format!("{CONTAINER_USER}:{CONTAINER_USER}")]);
+        // podman is in the namespace itself.
+        command.args(["--network", "host"]);
+        command.args(["--volume", &format!("{folder}:{folder}"), image]);
+        command
+    }
+
+    /// The namespace has it to itself, and its name is nobody else's.
+    fn container_name(&self) -> String {
+        let name = self.namespace.path().file_name().unwrap_or_default();
+        format!("{}-{}", name.to_string_lossy(), self.starts)
+    }
+
+    /// Asks it to end and waits until it has.
+    ///
+    /// # Errors
+    /// It does not end, or not with success.
+    pub fn stop(&mut self) -> Result<(), RigError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        running.process.signal(Signal::SIGTERM)?;
+        match running.process.wait(Instant::now() + PATIENCE)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(self.failure(&format!("ended with {status}"))),
+            None => Err(self.failure("does not end")),
+        }
+    }
+
+    /// Ends it at once.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn kill(&mut self) -> Result<(), RigError> {
+        if self.running.is_none() {
+            return Ok(());
+        }
+        if let Program::Image(_) = self.program {
+            let mut podman = Command::new("podman");
+            podman.args([
+                "--runtime",
+                "runc",
+                "rm",
+                "--force",
+                "--time",
+                "0",
+                "--ignore",
+            ]);
+            podman.arg(self.container_name());
+            self.namespace.command(podman)?;
+        }
+        match &mut self.running {
+            Some(running) => Ok(running.process.kill()?),
+            None => Ok(()),
+        }
+    }
+
+    /// The lines that it has logged since the last call.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn lines(&mut self) -> Result<Vec<String>, RigError> {
+        match &mut self.running {
+            Some(running) => Ok(running.log.lines()?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits until it says something, ends, or something comes on `other`, or the time has come.
+    ///
+    /// # Errors
+    /// The system cannot wait.
+    pub fn wait(&self, other: BorrowedFd<'_>, until: Instant) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) if !running.log.ended() => pause(&[other, running.log.as_fd()], until),
+            _ => pause(&[other], until),
+        }
+    }
+
+    /// An error unless it runs.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn check(&self) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) if !running.log.ended() => Ok(()),
+            _ => Err(self.failure("has ended")),
+        }
+    }
+
+    /// An error that tells what is wrong with it, together with its last words.
+    #[must_use]
+    pub fn failure(&self, what: &str) -> RigError {
+        let said = self
+            .running
+            .as_ref()
+            .map(|running| running.log.tail())
+            .unwrap_or_default();
+        RigError(format!("the server {what}; its last words:\n{said}"))
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, bytes: &[u8]) -> Result<(), RigError> {
+        let path = self.path(name);
+        fs::write(&path, bytes)
+            .map_err(|error| RigError(format!("cannot write {}: {error}", path.display())))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A container does not end with the program that started it.
+        let _ = self.kill();
+    }
+}
+
+fn pause(files: &[BorrowedFd<'_>], until: Instant) -> Result<(), RigError> {
+    wait(files, until)
+        .map(drop)
+        .map_err(|error| RigError(format!("cannot wait for the server: {error}")))
+}

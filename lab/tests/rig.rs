@@ -1,0 +1,140 @@
+//! The live rig itself: what it passes on, in which order, and that it leaves nothing behind.
+
+use std::net::{Ipv6Addr, SocketAddrV6};
+use std::time::Duration;
+
+use dhcp6lab::rig::live::Live;
+use dhcp6lab::rig::{Datagram, Event, Rig, SERVER_ADDRESS, Setup};
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+fn setup() -> Setup {
+    let config = "interface eth0 { address-pool lan 3600 7200; };\n\
+                  pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };\n";
+    let address = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);
+    Setup {
+        config: config.into(),
+        addresses: vec![(address, 64)],
+    }
+}
+
+fn from(client: u16, message: u8, options: &[u8]) -> Datagram {
+    let [high, low] = client.to_be_bytes();
+    Datagram {
+        source: SocketAddrV6::new(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, client), 546, 0, 0),
+        destination: "[ff02::1:2]:547".parse().expect("an address"),
+        payload: [&[message, 0, high, low][..], options].concat(),
+    }
+}
+
+/// A message that every server drops: a Solicit without a Client Identifier (RFC 9915 §16.2).
+fn nameless(client: u16) -> Datagram {
+    from(client, 1, &[])
+}
+
+fn information_request(client: u16) -> Datagram {
+    let [high, low] = client.to_be_bytes();
+    from(
+        client,
+        11,
+        &[0, 1, 0, 10, 0, 3, 0, 1, 2, 0, 0, 0, high, low],
+    )
+}
+
+/// The events in short: whom an answer is for, or why there is none.
+fn told(events: &[Event]) -> Vec<String> {
+    let tell = |event: &Event| match event {
+        Event::Answer(answer) => {
+            assert_eq!(*answer.source.ip(), SERVER_ADDRESS);
+            assert_eq!(answer.source.port(), 547);
+            answer.destination.to_string()
+        }
+        Event::Drop(label) => label.clone(),
+    };
+    events.iter().map(tell).collect()
+}
+
+#[test]
+fn answers_and_drops_come_in_the_order_of_what_was_delivered() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    for datagram in [
+        information_request(0xc1),
+        nameless(0xc2),
+        information_request(0xc3),
+        nameless(0xc1),
+    ] {
+        live.deliver(&datagram).expect("the link takes it");
+    }
+    let events = live.settle().expect("the server answers");
+    assert_eq!(
+        told(&events),
+        [
+            "[fe80::c1]:546",
+            "no-client-id",
+            "[fe80::c3]:546",
+            "no-client-id"
+        ],
+    );
+    assert_eq!(live.settle().expect("it needs no answer"), []);
+}
+
+#[test]
+fn a_server_that_was_ended_or_killed_is_there_again() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    for _ in 0..2 {
+        live.deliver(&nameless(0xc1)).expect("the link takes it");
+        live.restart(None).expect("it restarts");
+        live.deliver(&information_request(0xc1))
+            .expect("the link takes it");
+        live.crash(Some(&setup().config))
+            .expect("it starts after a crash");
+        live.deliver(&information_request(0xc1))
+            .expect("the link takes it");
+        let events = live.settle().expect("the server answers");
+        assert_eq!(
+            told(&events).last().map(String::as_str),
+            Some("[fe80::c1]:546")
+        );
+    }
+}
+
+#[test]
+fn what_comes_while_time_passes_is_kept() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    live.deliver(&information_request(0xc1))
+        .expect("the link takes it");
+    live.advance(Duration::from_millis(200))
+        .expect("it can wait so long");
+    assert_eq!(
+        told(&live.settle().expect("the server answers")),
+        ["[fe80::c1]:546"]
+    );
+    let error = live
+        .advance(Duration::from_secs(3600))
+        .expect_err("nobody waits an hour");
+    assert!(error.to_string().contains("simulated rig"), "{error}");
+}
+
+#[test]
+fn a_configuration_that_the_server_refuses_is_reported_with_its_words() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let broken = Setup {
+        config: "interface {".into(),
+        ..setup()
+    };
+    let error = Live::start(&broken, server::path().as_path()).expect_err("it cannot start");
+    assert!(error.to_string().contains("dhcp6s.conf"), "{error}");
+}

@@ -1,0 +1,324 @@
+//! The command line: what the operator asks for, and every default path.
+//!
+//! The options are those of the original server, clustered and in any order, so that its start scripts work
+//! unchanged; long names are our own. Where they differ from it: a usage error exits with 1, not 0; `-p`
+//! takes a number alone; and a relative path is relative to the directory that the server is started in,
+//! whether it detaches or not.
+//!
+//! Not here: what the files hold (`config`, `identity`) and how loud each level is (`logging`).
+
+use crate::config::Config;
+use crate::logging::Verbosity;
+use clap::Parser;
+use std::convert::Infallible;
+use std::ffi::OsString;
+use std::io;
+use std::net::Ipv6Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const CONFIG_FILE: &str = "/etc/wide-dhcpv6/dhcp6s.conf";
+const CONTROL_KEY_FILE: &str = "/etc/wide-dhcpv6/dhcp6sctlkey";
+const CONTROL_PORT: &str = "5547";
+const PID_FILE: &str = "/var/run/dhcp6s.pid";
+const DUID_FILE: &str = "/var/lib/dhcpv6/dhcp6s_duid";
+const LEASES: &str = "/var/lib/dhcpv6/leases";
+
+const ABOUT: &str = "A DHCPv6 server for one interface: addresses, delegated prefixes and options.";
+
+const EXAMPLES: &str = "\
+Examples:
+  dhcp6s eth0                        serve eth0 in the background, log to syslog
+  dhcp6s -f -d eth0                  stay in the foreground and say what happens
+  dhcp6s -fD -c ./test.conf eth0     try a configuration, with every detail
+  dhcp6s -f --leases memory eth0     keep no leases over a restart
+
+Files:
+  dhcp6s.conf    what clients get. With this much, clients get addresses and a DNS server:
+                   interface eth0 { address-pool lan 3600 7200; };
+                   pool lan { range 2001:db8:1::1000 to 2001:db8:1::1fff; };
+                   option domain-name-servers 2001:db8::53;
+                 Without the file the server runs and has nothing to give.
+  dhcp6s_duid    the name that clients know the server by. Created at the first start; keep it, and
+                 dhcp6s_secret beside it, when the server moves.
+  leases         what was promised to clients. Nothing is promised before it is written there.
+  dhcp6sctlkey   the key shared with the control command; without it there is no control channel.
+  dhcp6s.pid     the number of the running process.
+
+Signals:
+  TERM, INT      end at once; leases stay valid, and the next start knows them.
+
+Several interfaces are served by several processes, each with its own -P and --leases, and with its
+own -p or `-k /dev/null`.
+
+Exit status: 0 when the server was told to end or runs in the background; 1 when it could not start
+or had to give up, with the reason on standard error or in the log.";
+
+/// What the operator asks for.
+#[derive(Parser, Clone, PartialEq, Eq, Debug)]
+#[command(name = "dhcp6s", version, about = ABOUT, after_help = EXAMPLES)]
+#[command(args_override_self = true, max_term_width = 100)]
+pub struct Arguments {
+    /// The configuration.
+    #[arg(short = 'c', value_name = "FILE", default_value = CONFIG_FILE)]
+    pub config: String,
+
+    /// Log what happens, not only warnings and errors.
+    #[arg(short = 'd', overrides_with = "debug")]
+    info: bool,
+
+    /// Log every detail. The last of -d and -D counts.
+    #[arg(short = 'D', overrides_with = "info")]
+    debug: bool,
+
+    /// Stay in the foreground and log to standard error.
+    #[arg(short = 'f')]
+    pub foreground: bool,
+
+    /// The key of the control channel.
+    #[arg(short = 'k', value_name = "FILE", default_value = CONTROL_KEY_FILE)]
+    pub control_key: PathBuf,
+
+    /// The TCP port of the control channel on ::1; 0 lets the system choose.
+    #[arg(short = 'p', value_name = "PORT", default_value = CONTROL_PORT)]
+    pub control_port: u16,
+
+    /// Where the process writes its number.
+    #[arg(short = 'P', value_name = "FILE", default_value = PID_FILE)]
+    pub pid_file: PathBuf,
+
+    /// A DNS server to announce. Obsolete: write `option domain-name-servers` instead.
+    #[arg(short = 'n', value_name = "ADDRESS")]
+    pub dns_servers: Vec<Ipv6Addr>,
+
+    /// The directory that leases are kept in, or `memory` to forget them at the end.
+    #[arg(long, value_name = "DIR|memory", default_value = LEASES, value_parser = leases)]
+    pub leases: Leases,
+
+    /// The server's DUID.
+    #[arg(long, value_name = "FILE", default_value = DUID_FILE)]
+    pub duid: PathBuf,
+
+    /// The interface to serve.
+    #[arg(value_name = "INTERFACE")]
+    pub interface: String,
+}
+
+/// Where leases are kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Leases {
+    /// In this directory.
+    Directory(PathBuf),
+    /// In the process alone.
+    Memory,
+}
+
+/// DNS servers stand both on the command line and in the configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
+#[error("-n and `option domain-name-servers` both name DNS servers; remove -n")]
+pub struct DnsServersTwice;
+
+fn leases(text: &str) -> Result<Leases, Infallible> {
+    Ok(match text {
+        "memory" => Leases::Memory,
+        directory => Leases::Directory(directory.into()),
+    })
+}
+
+impl Arguments {
+    /// Reads a command line, the program name first.
+    ///
+    /// # Errors
+    /// The exit status, once what there is to say has been printed: help and version succeed.
+    pub fn read<T: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = T>,
+    ) -> Result<Self, ExitCode> {
+        Self::try_parse_from(words).map_err(|error| {
+            // Nobody is left to be told that the terminal is gone.
+            drop(error.print());
+            if error.use_stderr() {
+                ExitCode::FAILURE
+            } else {
+                ExitCode::SUCCESS
+            }
+        })
+    }
+
+    /// How much is logged.
+    #[must_use]
+    pub fn verbosity(&self) -> Verbosity {
+        match (self.info, self.debug) {
+            (_, true) => Verbosity::Debug,
+            (true, false) => Verbosity::Info,
+            (false, false) => Verbosity::Warnings,
+        }
+    }
+
+    /// What about the command line the operator should change although it works.
+    #[must_use]
+    pub fn warning(&self) -> Option<&'static str> {
+        (!self.dns_servers.is_empty())
+            .then_some("-n is obsoleted; write `option domain-name-servers` in the configuration")
+    }
+
+    /// Makes the paths hold whatever the working directory is, for use before it changes.
+    ///
+    /// # Errors
+    /// The working directory cannot be found out.
+    pub fn make_absolute(&mut self) -> io::Result<()> {
+        let config = std::path::absolute(&self.config)?;
+        // Only the working directory can be other than UTF-8; the relative path is the better name then.
+        if let Ok(config) = config.into_os_string().into_string() {
+            self.config = config;
+        }
+        let mut paths = vec![&mut self.control_key, &mut self.pid_file, &mut self.duid];
+        if let Leases::Directory(directory) = &mut self.leases {
+            paths.push(directory);
+        }
+        for path in paths {
+            *path = std::path::absolute(&*path)?;
+        }
+        Ok(())
+    }
+
+    /// Adds the DNS servers of the command line to a configuration, each once.
+    ///
+    /// # Errors
+    /// The configuration has some already.
+    pub fn add_dns_servers(&self, config: &mut Config) -> Result<(), DnsServersTwice> {
+        let servers = &mut config.options.dns_servers;
+        if !self.dns_servers.is_empty() && !servers.is_empty() {
+            return Err(DnsServersTwice);
+        }
+        for address in &self.dns_servers {
+            if !servers.contains(address) {
+                servers.push(*address);
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(words: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(std::iter::once("dhcp6s").chain(words.split_whitespace()))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_original_server() {
+        let arguments = parse("eth0").expect("arguments");
+        assert_eq!(arguments.config, "/etc/wide-dhcpv6/dhcp6s.conf");
+        assert_eq!(
+            arguments.control_key,
+            PathBuf::from("/etc/wide-dhcpv6/dhcp6sctlkey")
+        );
+        assert_eq!(arguments.control_port, 5547);
+        assert_eq!(arguments.pid_file, PathBuf::from("/var/run/dhcp6s.pid"));
+        assert_eq!(arguments.duid, PathBuf::from("/var/lib/dhcpv6/dhcp6s_duid"));
+        assert_eq!(
+            arguments.leases,
+            Leases::Directory("/var/lib/dhcpv6/leases".into())
+        );
+        assert_eq!(arguments.verbosity(), Verbosity::Warnings);
+        assert!(!arguments.foreground);
+        assert_eq!(arguments.interface, "eth0");
+        assert_eq!(arguments.warning(), None);
+    }
+
+    #[test]
+    fn the_line_of_the_start_script_is_understood() {
+        let arguments =
+            parse("-D -k /dev/null -P /var/run/dhcp6s.eth0.pid eth0").expect("arguments");
+        assert_eq!(arguments.verbosity(), Verbosity::Debug);
+        assert_eq!(arguments.control_key, PathBuf::from("/dev/null"));
+        assert_eq!(
+            arguments.pid_file,
+            PathBuf::from("/var/run/dhcp6s.eth0.pid")
+        );
+    }
+
+    #[test]
+    fn options_cluster_and_may_follow_the_interface() {
+        let arguments = parse("-fdD eth0 -c./x -p 0 -ff").expect("arguments");
+        assert!(arguments.foreground);
+        assert_eq!(arguments.verbosity(), Verbosity::Debug);
+        assert_eq!(arguments.config, "./x");
+        assert_eq!(arguments.control_port, 0);
+        assert_eq!(parse("-f -- -c").expect("arguments").interface, "-c");
+    }
+
+    #[test]
+    fn of_two_the_last_one_counts() {
+        assert_eq!(
+            parse("-D -d e").expect("arguments").verbosity(),
+            Verbosity::Info
+        );
+        assert_eq!(
+            parse("-dDdDD e").expect("arguments").verbosity(),
+            Verbosity::Debug
+        );
+        assert_eq!(parse("-c a -c b e").expect("arguments").config, "b");
+    }
+
+    #[test]
+    fn leases_are_kept_in_a_directory_or_in_memory() {
+        assert_eq!(
+            parse("--leases memory e").expect("arguments").leases,
+            Leases::Memory
+        );
+        assert_eq!(
+            parse("--leases ./memory e").expect("arguments").leases,
+            Leases::Directory("./memory".into())
+        );
+    }
+
+    #[test]
+    fn exactly_one_interface_is_served() {
+        for wrong in [
+            "",
+            "a b",
+            "-x a",
+            "a -c",
+            "-p 99999 a",
+            "-p http a",
+            "-n 192.0.2.1 a",
+        ] {
+            let error = parse(wrong).expect_err("a usage error");
+            assert!(error.use_stderr(), "{wrong}");
+        }
+        for help in ["--help", "-h", "--version"] {
+            assert!(!parse(help).expect_err("text").use_stderr(), "{help}");
+        }
+    }
+
+    #[test]
+    fn dns_servers_of_the_command_line_are_added_once_and_never_mixed() {
+        let arguments = parse("-n ::1 -n ::2 -n ::1 eth0").expect("arguments");
+        assert!(arguments.warning().is_some());
+        let mut config = Config::default();
+        assert_eq!(arguments.add_dns_servers(&mut config), Ok(()));
+        assert_eq!(config.options.dns_servers.len(), 2);
+        assert_eq!(arguments.add_dns_servers(&mut config), Err(DnsServersTwice));
+        let plain = parse("eth0").expect("arguments");
+        assert_eq!(plain.add_dns_servers(&mut config), Ok(()));
+    }
+
+    #[test]
+    fn absolute_paths_stay_as_they_are() {
+        let mut arguments = parse("-c a -P /b eth0").expect("arguments");
+        arguments.make_absolute().expect("a working directory");
+        assert!(arguments.config.starts_with('/') && arguments.config.ends_with("/a"));
+        assert_eq!(arguments.pid_file, PathBuf::from("/b"));
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        Arguments::command().debug_assert();
+        let help = Arguments::command().render_long_help().to_string();
+        assert!(help.contains("Examples:") && help.contains("Signals:"));
+    }
+}

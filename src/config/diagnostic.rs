@@ -1,0 +1,329 @@
+//! What is wrong with a configuration, where, and what helps.
+//!
+//! While files are read, findings carry byte spans; line and column are worked out once at the end. A report
+//! holds a bounded number of findings, so a file of any size yields a list that can be read.
+//!
+//! Not here: what counts as a mistake (`lex`, `parse`, `resolve`).
+
+use std::fmt;
+use std::ops::Range;
+
+/// Whether a configuration can be used in spite of what was found.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Severity {
+    /// It cannot.
+    Error,
+    /// It can, but something in it has no effect or may not mean what it says.
+    Warning,
+}
+
+/// One finding about a configuration file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Diagnostic {
+    /// Whether the configuration can be used all the same.
+    pub severity: Severity,
+    /// The file, by the name that it was opened with.
+    pub file: String,
+    /// The line, from 1; 0 if the finding is about the file as a whole.
+    pub line: usize,
+    /// The column in characters, from 1; 0 if the finding is about the file as a whole.
+    pub column: usize,
+    /// The octets of the file that it is about; empty where something is missing.
+    pub span: Range<usize>,
+    /// What was found, with the offending text.
+    pub text: String,
+    /// What helps.
+    pub remedy: Option<String>,
+}
+
+impl fmt::Display for Diagnostic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
+        if self.line > 0 {
+            write!(f, "{}:{}:", self.line, self.column)?;
+        }
+        if self.severity == Severity::Warning {
+            f.write_str(" warning:")?;
+        }
+        write!(f, " {}", self.text)?;
+        match &self.remedy {
+            Some(remedy) => write!(f, "; {remedy}"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A stretch of one of the files that make up a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Span {
+    pub(super) file: usize,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl Span {
+    /// From the start of this one to the end of a later one in the same file.
+    pub(super) fn to(self, last: Self) -> Self {
+        Self {
+            end: last.end,
+            ..self
+        }
+    }
+
+    /// The empty stretch just behind this one.
+    pub(super) fn behind(self) -> Self {
+        Self {
+            start: self.end,
+            ..self
+        }
+    }
+}
+
+/// A file of the configuration as read.
+pub(super) struct File {
+    pub(super) name: String,
+    pub(super) text: Vec<u8>,
+}
+
+struct Finding {
+    severity: Severity,
+    file: usize,
+    span: Option<Span>,
+    text: String,
+    remedy: String,
+}
+
+/// Everything found so far.
+#[derive(Default)]
+pub(super) struct Report {
+    findings: Vec<Finding>,
+    errors: usize,
+    warnings: usize,
+}
+
+impl Report {
+    /// The most findings of one severity that are kept.
+    const KEPT_MAX: usize = 100;
+
+    /// Adds an error at a place. The remedy may be empty.
+    pub(super) fn error(&mut self, span: Span, text: impl Into<String>, remedy: impl Into<String>) {
+        self.add(
+            Severity::Error,
+            span.file,
+            Some(span),
+            text.into(),
+            remedy.into(),
+        );
+    }
+
+    /// Adds a warning at a place. The remedy may be empty.
+    pub(super) fn warning(
+        &mut self,
+        span: Span,
+        text: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.add(
+            Severity::Warning,
+            span.file,
+            Some(span),
+            text.into(),
+            remedy.into(),
+        );
+    }
+
+    /// Adds a finding about a file as a whole.
+    pub(super) fn about(&mut self, file: usize, severity: Severity, text: String, remedy: &str) {
+        self.add(severity, file, None, text, remedy.to_owned());
+    }
+
+    /// Whether there are so many errors that looking for more is of no use.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors >= Self::KEPT_MAX
+    }
+
+    /// Whether there are any errors.
+    pub(super) fn has_errors(&self) -> bool {
+        self.errors > 0
+    }
+
+    fn add(
+        &mut self,
+        severity: Severity,
+        file: usize,
+        span: Option<Span>,
+        text: String,
+        remedy: String,
+    ) {
+        let count = match severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= Self::KEPT_MAX {
+            self.findings.push(Finding {
+                severity,
+                file,
+                span,
+                text,
+                remedy,
+            });
+        }
+    }
+
+    /// All findings with their lines and columns, file by file from top to bottom.
+    pub(super) fn finish(mut self, files: &[File]) -> Vec<Diagnostic> {
+        self.findings
+            .sort_by_key(|finding| (finding.file, finding.span));
+        let lines: Vec<Vec<usize>> = files.iter().map(|file| line_starts(&file.text)).collect();
+        let mut diagnostics = Vec::with_capacity(self.findings.len());
+        for finding in self.findings {
+            let Some((file, starts)) = files.get(finding.file).zip(lines.get(finding.file)) else {
+                continue;
+            };
+            let span = finding.span.map_or(0..0, |span| span.start..span.end);
+            let (line, column) = match finding.span {
+                Some(span) => place(&file.text, starts, span.start),
+                None => (0, 0),
+            };
+            diagnostics.push(Diagnostic {
+                severity: finding.severity,
+                file: file.name.clone(),
+                line,
+                column,
+                span,
+                text: finding.text,
+                remedy: Some(finding.remedy).filter(|remedy| !remedy.is_empty()),
+            });
+        }
+        if let Some(first) = files.first()
+            && self.errors >= Self::KEPT_MAX
+        {
+            diagnostics.push(Diagnostic {
+                severity: Severity::Error,
+                file: first.name.clone(),
+                line: 0,
+                column: 0,
+                span: 0..0,
+                text: "there are too many mistakes to list".to_owned(),
+                remedy: Some(format!("the first {} are above", Self::KEPT_MAX)),
+            });
+        }
+        diagnostics
+    }
+}
+
+fn line_starts(text: &[u8]) -> Vec<usize> {
+    let newlines = text
+        .iter()
+        .enumerate()
+        .filter(|(_, octet)| **octet == b'\n');
+    std::iter::once(0)
+        .chain(newlines.map(|(index, _)| index + 1))
+        .collect()
+}
+
+fn place(text: &[u8], starts: &[usize], offset: usize) -> (usize, usize) {
+    let line = starts.partition_point(|start| *start <= offset);
+    let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+    let before = text.get(start..offset).unwrap_or_default();
+    // The octets of UTF-8 that do not begin a character are those with the top bits 10.
+    let characters = before.iter().filter(|octet| **octet & 0xc0 != 0x80).count();
+    (line, characters + 1)
+}
+
+/// A piece of a file as it may stand in a message: on one line, not too long, in quotation marks.
+pub(super) fn quoted(text: &[u8]) -> String {
+    const SHOWN_MAX: usize = 60;
+    let text = String::from_utf8_lossy(text.get(..SHOWN_MAX * 4).unwrap_or(text));
+    let mut shown = String::new();
+    for character in text.chars().take(SHOWN_MAX) {
+        match character {
+            '"' | '\'' | '\\' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+    }
+    if text.chars().nth(SHOWN_MAX).is_some() {
+        shown.push('…');
+    }
+    format!("`{shown}`")
+}
+
+/// The word of a list that was probably meant, if one is close enough to what was written.
+pub(super) fn nearest<'a>(
+    written: &str,
+    words: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    const LEN_MAX: usize = 40;
+    if written.len() > LEN_MAX {
+        return None;
+    }
+    let limit = (written.len() / 3).max(1);
+    words
+        .into_iter()
+        .map(|word| (edits(written.as_bytes(), word.as_bytes()), word))
+        .filter(|(edits, word)| *edits <= limit && *edits < word.len())
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, word)| word)
+}
+
+/// How many octets have to be inserted, removed, replaced or swapped with their neighbour.
+fn edits(from: &[u8], to: &[u8]) -> usize {
+    let mut before: Vec<usize> = vec![0; to.len() + 1];
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    for (row, have) in from.iter().enumerate() {
+        let mut now = vec![row + 1; to.len() + 1];
+        for (column, want) in to.iter().enumerate() {
+            let replaced = last[column] + usize::from(have != want);
+            let mut best = replaced.min(last[column + 1] + 1).min(now[column] + 1);
+            let swapped =
+                row > 0 && column > 0 && from[row - 1] == *want && to[column - 1] == *have;
+            if swapped {
+                best = best.min(before[column - 1] + 1);
+            }
+            now[column + 1] = best;
+        }
+        before = last;
+        last = now;
+    }
+    last[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_swapped_pair_of_letters_is_one_edit() {
+        assert_eq!(edits(b"pool", b"pool"), 0);
+        assert_eq!(edits(b"adress-pool", b"address-pool"), 1);
+        assert_eq!(edits(b"optoin", b"option"), 1);
+        assert_eq!(edits(b"", b"pool"), 4);
+    }
+
+    #[test]
+    fn only_close_words_are_suggested() {
+        let words = ["pool", "host", "option"];
+        assert_eq!(nearest("pol", words), Some("pool"));
+        assert_eq!(nearest("optoins", words), Some("option"));
+        assert_eq!(nearest("subnet6", words), None);
+        assert_eq!(nearest(&"o".repeat(5000), words), None);
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        let text = "a\nbü;x".as_bytes();
+        let starts = line_starts(text);
+        assert_eq!(place(text, &starts, 0), (1, 1));
+        assert_eq!(place(text, &starts, 2), (2, 1));
+        assert_eq!(place(text, &starts, 5), (2, 3));
+        assert_eq!(place(text, &starts, text.len()), (2, 5));
+    }
+
+    #[test]
+    fn quoted_text_stays_short_and_on_one_line() {
+        assert_eq!(quoted(b"a\nb"), "`a\\nb`");
+        let long = quoted(&[b'x'; 1000]);
+        assert_eq!(long.chars().count(), 63);
+    }
+}

@@ -1,0 +1,410 @@
+//! Where log messages go and which of them are written.
+//!
+//! In the foreground a message is a line on standard error in the form of the original server,
+//! `Nov/23/2026 09:15:22: TEXT`; a detached server sends it to the syslog. Without -d, warnings and errors
+//! are written (the original leaves warnings out, and with them the reason why nobody gets an answer); -d
+//! adds what happens, -D every detail. Nothing here waits: a message that the syslog has no room for is lost.
+//!
+//! Not here: what is worth a message. Text that cannot be read is escaped, so one message is one line.
+
+use std::ffi::OsStr;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tracing::field::{Field, Visit};
+use tracing::level_filters::LevelFilter;
+use tracing::subscriber::SetGlobalDefaultError;
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt as _};
+
+/// How much is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verbosity {
+    /// Warnings and errors.
+    Warnings,
+    /// What happens, too.
+    Info,
+    /// Everything.
+    Debug,
+}
+
+/// Where messages go.
+#[derive(Clone, Copy, Debug)]
+pub enum Destination<'a> {
+    /// Standard error.
+    Foreground,
+    /// The syslog, under the base name of this program.
+    Syslog {
+        /// The program as it was called.
+        program: &'a OsStr,
+    },
+}
+
+/// The socket of the system's log.
+const SYSLOG_PATH: &str = "/dev/log";
+/// The most octets of a message, as in the original server.
+const TEXT_LEN_MAX: usize = 2047;
+const FACILITY_DAEMON: u8 = 3;
+
+/// Sends all messages of this process to one place from now on.
+///
+/// # Errors
+/// That was done before.
+pub fn start(
+    destination: Destination<'_>,
+    verbosity: Verbosity,
+) -> Result<(), SetGlobalDefaultError> {
+    let sink = match destination {
+        Destination::Foreground => Sink::Stderr,
+        Destination::Syslog { program } => Sink::Syslog(Syslog::new(SYSLOG_PATH, program)),
+    };
+    tracing::subscriber::set_global_default(subscriber(sink, verbosity))
+}
+
+fn subscriber(sink: Sink, verbosity: Verbosity) -> impl Subscriber + Send + Sync {
+    let filter = match verbosity {
+        Verbosity::Warnings => LevelFilter::WARN,
+        Verbosity::Info => LevelFilter::INFO,
+        Verbosity::Debug => LevelFilter::TRACE,
+    };
+    tracing_subscriber::registry()
+        .with(filter)
+        .with(Log { sink })
+}
+
+struct Log {
+    sink: Sink,
+}
+
+enum Sink {
+    Stderr,
+    Syslog(Syslog),
+}
+
+impl<S: Subscriber> Layer<S> for Log {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        let mut text = Text::default();
+        event.record(&mut text);
+        let text = text.finish();
+        let time = LocalTime::now();
+        match &self.sink {
+            Sink::Stderr => {
+                let line = format!("{}: {text}\n", Foreground(&time));
+                // Nobody is left to be told that standard error is gone.
+                drop(std::io::stderr().write_all(line.as_bytes()));
+            }
+            Sink::Syslog(syslog) => syslog.send(*event.metadata().level(), &time, &text),
+        }
+    }
+}
+
+/// The message of an event, and behind it its other fields.
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Visit for Text {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Writing to a string succeeds.
+        let _ = if field.name() == "message" {
+            write!(self.message, "{value:?}")
+        } else {
+            write!(self.fields, " {}={value:?}", field.name())
+        };
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+
+    fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
+        self.record_debug(field, &format_args!("{value}"));
+    }
+}
+
+impl Text {
+    fn finish(mut self) -> String {
+        self.message.push_str(&self.fields);
+        if self.message.chars().any(char::is_control) {
+            let escaped = self.message.chars().map(|character| match character {
+                control if control.is_control() => control.escape_default().to_string(),
+                plain => plain.to_string(),
+            });
+            self.message = escaped.collect();
+        }
+        let end = self.message.floor_char_boundary(TEXT_LEN_MAX);
+        self.message.truncate(end);
+        self.message
+    }
+}
+
+/// A datagram for each message (RFC 3164).
+struct Syslog {
+    path: PathBuf,
+    ident: String,
+    socket: Mutex<Option<UnixDatagram>>,
+}
+
+impl Syslog {
+    fn new(path: impl AsRef<Path>, program: &OsStr) -> Self {
+        let path = path.as_ref().to_owned();
+        let base = Path::new(program)
+            .file_name()
+            .unwrap_or(OsStr::new("dhcp6s"));
+        let socket = Mutex::new(connect(&path));
+        Self {
+            path,
+            ident: base.to_string_lossy().into_owned(),
+            socket,
+        }
+    }
+
+    fn send(&self, level: Level, time: &LocalTime, text: &str) {
+        let priority = FACILITY_DAEMON * 8 + severity(level);
+        let pid = std::process::id();
+        let datagram = format!(
+            "<{priority}>{} {}[{pid}]: {text}",
+            Rfc3164(time),
+            self.ident
+        );
+        // A panic elsewhere leaves the socket as good as it was.
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let sent = socket
+            .as_ref()
+            .map(|socket| socket.send(datagram.as_bytes()));
+        let lost = match sent {
+            Some(Ok(_)) => false,
+            // No room: to wait would hold up the clients, and a new connection has no room either.
+            Some(Err(error)) => error.kind() != std::io::ErrorKind::WouldBlock,
+            None => true,
+        };
+        if lost {
+            *socket = connect(&self.path);
+            drop(
+                socket
+                    .as_ref()
+                    .map(|socket| socket.send(datagram.as_bytes())),
+            );
+        }
+    }
+}
+
+fn connect(path: &Path) -> Option<UnixDatagram> {
+    let socket = UnixDatagram::unbound().ok()?;
+    socket.set_nonblocking(true).ok()?;
+    socket.connect(path).ok()?;
+    Some(socket)
+}
+
+fn severity(level: Level) -> u8 {
+    match level {
+        Level::ERROR => 3,
+        Level::WARN => 4,
+        Level::INFO => 6,
+        Level::DEBUG | Level::TRACE => 7,
+    }
+}
+
+/// A time of day where the server is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct LocalTime {
+    year: i64,
+    month: usize,
+    day: u32,
+    hour: u32,
+    minute: u32,
+    second: u32,
+}
+
+impl LocalTime {
+    fn now() -> Self {
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        Self::at(libc::time_t::try_from(now.as_secs()).unwrap_or_default())
+    }
+
+    #[expect(
+        unsafe_code,
+        reason = "the rules of the time zone are known to the C library alone"
+    )]
+    fn at(seconds: libc::time_t) -> Self {
+        // SAFETY: all octets zero are a valid `tm`, whose only pointer may be null.
+        let mut parts: libc::tm = unsafe { std::mem::zeroed() };
+        // SAFETY: both point to live values for the length of the call, and the environment, which the call
+        // may read, is never changed by this program.
+        unsafe { libc::localtime_r(&raw const seconds, &raw mut parts) };
+        let number = |part: libc::c_int| u32::try_from(part).unwrap_or_default();
+        Self {
+            year: i64::from(parts.tm_year) + 1900,
+            month: usize::try_from(parts.tm_mon).unwrap_or_default(),
+            day: number(parts.tm_mday),
+            hour: number(parts.tm_hour),
+            minute: number(parts.tm_min),
+            second: number(parts.tm_sec),
+        }
+    }
+
+    fn month(&self) -> &'static str {
+        const MONTHS: [&str; 12] = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ];
+        MONTHS.get(self.month).copied().unwrap_or("???")
+    }
+}
+
+struct Foreground<'a>(&'a LocalTime);
+
+impl fmt::Display for Foreground<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = self.0;
+        write!(
+            f,
+            "{}/{:02}/{} {:02}:{:02}:{:02}",
+            time.month(),
+            time.day,
+            time.year,
+            time.hour,
+            time.minute,
+            time.second
+        )
+    }
+}
+
+struct Rfc3164<'a>(&'a LocalTime);
+
+impl fmt::Display for Rfc3164<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = self.0;
+        write!(
+            f,
+            "{} {:2} {:02}:{:02}:{:02}",
+            time.month(),
+            time.day,
+            time.hour,
+            time.minute,
+            time.second
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    const TIME: LocalTime = LocalTime {
+        year: 2026,
+        month: 10,
+        day: 3,
+        hour: 9,
+        minute: 5,
+        second: 7,
+    };
+
+    #[test]
+    fn times_have_the_form_of_the_original_server_and_of_rfc_3164() {
+        assert_eq!(Foreground(&TIME).to_string(), "Nov/03/2026 09:05:07");
+        assert_eq!(Rfc3164(&TIME).to_string(), "Nov  3 09:05:07");
+    }
+
+    #[test]
+    fn local_time_is_within_a_day_of_utc() {
+        let time = LocalTime::at(1_795_400_122);
+        assert_eq!((time.year, time.month), (2026, 10));
+        assert!((21..=24).contains(&time.day), "{time:?}");
+        assert_eq!(time.second, 22);
+    }
+
+    struct Receiver {
+        _directory: tempfile::TempDir,
+        path: PathBuf,
+        socket: UnixDatagram,
+    }
+
+    fn receiver() -> Receiver {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("log");
+        let socket = bind(&path);
+        Receiver {
+            _directory: directory,
+            path,
+            socket,
+        }
+    }
+
+    fn bind(path: &Path) -> UnixDatagram {
+        let socket = UnixDatagram::bind(path).expect("a socket");
+        socket
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout");
+        socket
+    }
+
+    fn next(socket: &UnixDatagram) -> String {
+        let mut buffer = [0; 4096];
+        let len = socket.recv(&mut buffer).expect("a datagram");
+        String::from_utf8_lossy(&buffer[..len]).into_owned()
+    }
+
+    fn text(datagram: &str) -> &str {
+        datagram.split_once("]: ").expect("a tag").1
+    }
+
+    #[test]
+    fn a_message_is_one_datagram_with_priority_and_pid() {
+        let log = receiver();
+        let sink = Sink::Syslog(Syslog::new(&log.path, OsStr::new("/usr/sbin/dhcp6s")));
+        tracing::subscriber::with_default(subscriber(sink, Verbosity::Warnings), || {
+            tracing::info!("not written");
+            tracing::error!(port = 547, name = "a\nb", "cannot bind {}", "x");
+            tracing::warn!("second");
+        });
+        let first = next(&log.socket);
+        assert!(first.starts_with("<27>"), "{first}");
+        assert!(
+            first.contains(&format!(" dhcp6s[{}]: ", std::process::id())),
+            "{first}"
+        );
+        assert_eq!(text(&first), "cannot bind x port=547 name=a\\nb");
+        assert!(next(&log.socket).starts_with("<28>"));
+    }
+
+    #[test]
+    fn a_restarted_syslog_gets_the_next_message() {
+        let log = receiver();
+        let syslog = Syslog::new(&log.path, OsStr::new("dhcp6s"));
+        syslog.send(Level::INFO, &TIME, "one");
+        assert_eq!(text(&next(&log.socket)), "one");
+        drop(log.socket);
+        std::fs::remove_file(&log.path).expect("removed");
+        syslog.send(Level::INFO, &TIME, "lost");
+        let socket = bind(&log.path);
+        syslog.send(Level::INFO, &TIME, "two");
+        assert_eq!(text(&next(&socket)), "two");
+    }
+
+    #[test]
+    fn a_syslog_without_room_does_not_hold_up_the_server() {
+        let log = receiver();
+        let syslog = Syslog::new(&log.path, OsStr::new("dhcp6s"));
+        for _ in 0..10_000 {
+            syslog.send(Level::DEBUG, &TIME, &"x".repeat(1000));
+        }
+        assert_eq!(text(&next(&log.socket)).len(), 1000);
+    }
+
+    #[test]
+    fn long_messages_are_cut_between_characters() {
+        let text = Text {
+            message: "ü".repeat(2000),
+            fields: String::new(),
+        };
+        assert_eq!(text.finish().len(), 2046);
+    }
+}
