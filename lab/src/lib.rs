@@ -1,5 +1,13 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
 pub mod clients;
+pub mod compose;
+pub mod dissect;
+pub mod judge;
 pub mod link;
+pub mod normalise;
+pub mod player;
+pub mod program;
 pub mod rig;
+pub mod scenario;
+pub mod transcript;
