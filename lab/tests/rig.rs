@@ -180,6 +180,47 @@ fn a_full_disk_is_full_for_the_next_change_and_room_is_room_again() {
 }
 
 #[test]
+fn a_relayed_message_of_many_fragments_arrives_whole_and_so_does_its_answer() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    let relay = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2);
+    let interface_id: Vec<u8> = (0..=250).cycle().take(40_000).collect();
+    let inner = information_request(0xc1).payload;
+    let header = [
+        &[12, 0][..],
+        &relay.octets(),
+        &Ipv6Addr::UNSPECIFIED.octets(),
+    ]
+    .concat();
+    let payload = [header, option(18, &interface_id), option(9, &inner)].concat();
+    let relayed = Datagram {
+        source: SocketAddrV6::new(relay, 547, 0, 0),
+        destination: "[2001:db8:1::1]:547".parse().expect("an address"),
+        payload,
+    };
+    live.deliver(&relayed).expect("the link takes it");
+    let events = live.settle().expect("the server answers");
+    let [Event::Answer(answer)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(answer.destination, relayed.source);
+    assert_eq!(answer.source, relayed.destination);
+    assert_eq!(answer.payload[0], 13, "a Relay-reply");
+    let echo = option(18, &interface_id);
+    assert!(
+        answer.payload.windows(echo.len()).any(|part| part == echo),
+        "the Interface-Id"
+    );
+}
+
+fn option(code: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len()).expect("an option has at most 65,535 octets");
+    [&code.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
+}
+
+#[test]
 fn a_configuration_that_the_server_refuses_is_reported_with_its_words() {
     if !support::can_run(&[]) {
         return;

@@ -34,11 +34,11 @@ pub struct Site {
 }
 
 impl Site {
-    /// Lays the cable and starts the server, which gives leases of these lifetimes.
+    /// Lays the cable and starts the server.
     ///
     /// # Errors
     /// The system does not let us, or the server does not start.
-    pub fn new(program: Program, lifetimes: (u32, u32)) -> Result<Self, RigError> {
+    pub fn new(program: Program, config: &str) -> Result<Self, RigError> {
         let at_server = Namespace::new()?;
         let namespace = Namespace::new()?;
         let peer = namespace
@@ -74,7 +74,7 @@ impl Site {
         for place in ["/run", "/var/lib"] {
             namespace.mount_memory(Path::new(place), 1 << 20)?;
         }
-        let mut server = Server::new(program, at_server, &configuration(lifetimes))?;
+        let mut server = Server::new(program, at_server, config)?;
         server.start()?;
         Ok(Self {
             server,
@@ -153,7 +153,9 @@ impl Site {
     }
 }
 
-fn configuration((preferred, valid): (u32, u32)) -> String {
+/// The configuration for one client, with leases of this preferred and valid lifetime.
+#[must_use]
+pub fn configuration((preferred, valid): (u32, u32)) -> String {
     let (prefix, length) = PREFIX;
     format!(
         "interface {INTERFACE} {{ address-pool lan {preferred} {valid}; }};\n\

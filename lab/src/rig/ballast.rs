@@ -2,8 +2,8 @@
 //!
 //! A file that takes all free space leaves room in the page that the journal ends in, enough for some dozens
 //! of changes. Nobody but the server can use that up, so it is made to: by a client of the lab that renews
-//! its lease until the server does not answer. From then on no change fits, since those that found no room
-//! go ahead of later ones.
+//! its lease until the server says that there is no room. From then on no change fits, however small, since
+//! those that found no room go ahead of later ones.
 
 use std::net::{Ipv6Addr, SocketAddrV6};
 

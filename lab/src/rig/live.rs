@@ -20,6 +20,10 @@ const ADVANCE_MAX: Duration = Duration::from_secs(5);
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
+/// What the server says of a message that it has no room for.
+const STORE_FULL: &str = "store-full";
+const NO_BALLAST: &str = "the disk cannot be filled to the last octet without an address for a client \
+     of the lab's own: give the interface a pool, or play this scenario on the simulated rig";
 
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
@@ -68,52 +72,51 @@ impl Live {
     }
 
     /// What comes of a message of the lab's own client.
-    fn ask(&mut self, message: &Datagram) -> Result<Option<Datagram>, RigError> {
+    fn ask(&mut self, message: &Datagram) -> Result<Option<Event>, RigError> {
         self.deliver(message)?;
-        let mut answers = self.settle()?.into_iter().filter_map(|event| match event {
-            Event::Answer(answer) => Some(answer),
-            Event::Drop(_) => None,
-        });
-        Ok(answers.next_back())
+        Ok(self.settle()?.pop())
     }
 
-    fn fill(&mut self) -> Result<(), RigError> {
-        if self.ballast.is_some() {
-            return Ok(());
-        }
-        let offer = self.ask(&Ballast::solicit())?;
-        let mut ballast = offer.as_ref().and_then(Ballast::offered).ok_or_else(|| {
-            RigError(
-                "the disk cannot be filled to the last octet without an address for a client of the \
-                 lab's own: give the interface a pool, or play this scenario on the simulated rig"
-                    .into(),
-            )
-        })?;
-        let request = ballast.message(Message::Request);
-        self.ask(&request)?;
-        self.server.fill_disk()?;
+    /// Renews the lab's own lease until that has the given result.
+    fn renew_until(
+        &mut self,
+        ballast: &mut Ballast,
+        done: impl Fn(&Event) -> bool,
+    ) -> Result<(), RigError> {
         for _ in 0..RENEWALS_MAX {
-            let renew = ballast.message(Message::Renew);
-            if self.ask(&renew)?.is_none() {
-                self.ballast = Some(ballast);
+            if self
+                .ask(&ballast.message(Message::Renew))?
+                .is_some_and(|event| done(&event))
+            {
                 return Ok(());
             }
         }
-        Err(RigError(
-            "the disk is full, and the server still renews leases".into(),
-        ))
+        Err(self.server.failure("does not notice how full its disk is"))
     }
 
-    fn make_room(&mut self) -> Result<(), RigError> {
-        self.server.empty_disk()?;
-        if let Some(mut ballast) = self.ballast.take() {
-            let release = ballast.message(Message::Release);
-            self.ask(&release)?.ok_or_else(|| {
-                self.server
-                    .failure("does not answer although its disk has room again")
-            })?;
+    /// Takes all space, up to where the server says that it drops a message for want of it: from then on
+    /// it does so with every message that changes a lease.
+    fn fill(&mut self) -> Result<(), RigError> {
+        let offer = self.ask(&Ballast::solicit())?;
+        let mut ballast = match &offer {
+            Some(Event::Answer(advertise)) => Ballast::offered(advertise),
+            _ => None,
         }
+        .ok_or_else(|| RigError(NO_BALLAST.into()))?;
+        self.ask(&ballast.message(Message::Request))?;
+        self.server.fill_disk()?;
+        self.renew_until(&mut ballast, |event| {
+            *event == Event::Drop(STORE_FULL.into())
+        })?;
+        self.ballast = Some(ballast);
         Ok(())
+    }
+
+    /// Gives the space back, and waits until the server has noticed.
+    fn make_room(&mut self, mut ballast: Ballast) -> Result<(), RigError> {
+        self.server.empty_disk()?;
+        self.renew_until(&mut ballast, |event| matches!(event, Event::Answer(_)))?;
+        self.ask(&ballast.message(Message::Release)).map(drop)
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
@@ -191,9 +194,10 @@ impl Rig for Live {
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
         // What is still to come belongs to the time before; the next call of `settle` tells of it.
         let before = self.settle()?;
-        match disk {
-            Disk::Full => self.fill()?,
-            Disk::Room => self.make_room()?,
+        match (disk, self.ballast.take()) {
+            (Disk::Full, None) => self.fill()?,
+            (Disk::Room, Some(ballast)) => self.make_room(ballast)?,
+            (_, as_it_is) => self.ballast = as_it_is,
         }
         self.before.extend(before);
         Ok(())
