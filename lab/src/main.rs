@@ -1,3 +1,6 @@
 //! The `dhcp6lab` program.
 
-fn main() {}
+fn main() {
+    let server = dhcp6lab::program::server().expect("s");
+    dhcp6lab::demo::run(server, &mut std::io::stdout()).expect("d");
+}
