@@ -6,6 +6,7 @@ use std::time::Duration;
 pub mod fence;
 pub mod live;
 pub mod server;
+pub mod sim;
 
 /// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
