@@ -16,9 +16,9 @@ pub const CLIENT_PORT: u16 = 546;
 /// Where servers and relay agents listen (RFC 9915 §7.2).
 pub const SERVER_PORT: u16 = 547;
 /// The group that clients send to (RFC 9915 §7.1).
-const AGENTS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+pub const AGENTS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// The group that relay agents send to (RFC 9915 §7.1).
-const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
+pub const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
 
 const CLIENT_ID: u16 = 1;
 const SERVER_ID: u16 = 2;

@@ -48,7 +48,7 @@ impl Played {
 /// Something that should not have happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The number of the step, from 1.
+    /// The number of the step, from 1; 0 if there was none yet.
     pub step: usize,
     /// What happened.
     pub text: String,

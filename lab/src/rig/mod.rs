@@ -7,6 +7,7 @@ pub mod ballast;
 pub mod fence;
 pub mod live;
 pub mod server;
+pub mod sim;
 
 /// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]

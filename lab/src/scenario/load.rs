@@ -263,7 +263,7 @@ mod tests {
         );
         let scenario = Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario");
         assert_eq!(scenario.steps.len(), 7);
-        assert!(scenario.needs_sim());
+        assert!(scenario.only_sim().is_some());
     }
 
     #[test]

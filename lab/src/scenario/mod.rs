@@ -144,12 +144,21 @@ impl Scenario {
         }
     }
 
-    /// Whether it lets so much time pass that nobody would wait for it.
+    /// Why it can be played on the simulated rig alone, if so.
     #[must_use]
-    pub fn needs_sim(&self) -> bool {
+    pub fn only_sim(&self) -> Option<&'static str> {
         const PATIENCE_SECS: u64 = 5;
-        self.steps
-            .iter()
-            .any(|step| matches!(step, Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS))
+        self.steps.iter().find_map(|step| match step {
+            Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
+                Some("it lets more time pass than anybody waits for")
+            }
+            Step::Advance(_)
+            | Step::Disk(_)
+            | Step::Send(_)
+            | Step::Exchange(_)
+            | Step::Expect(_)
+            | Step::Crash(_)
+            | Step::Restart(_) => None,
+        })
     }
 }
