@@ -200,7 +200,7 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &Memory) 
         (IA_PD, &fields.ia_pd),
     ] {
         for ia in &ias.0 {
-            for iaid in (ia.iaid..).take(ia.count.unwrap_or(1) as usize) {
+            for iaid in (ia.iaid..=u32::MAX).take(ia.count.unwrap_or(1) as usize) {
                 options.push(ia_option(message_type, code, ia, iaid, memory));
             }
         }
