@@ -3,8 +3,10 @@
 pub mod capture;
 pub mod clients;
 pub mod compose;
+pub mod demo;
 pub mod dissect;
 pub mod judge;
+pub mod ladder;
 pub mod link;
 pub mod normalise;
 pub mod player;

@@ -1,10 +1,12 @@
 //! The `dhcp6lab` program: arguments → what is to be done → exit status.
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dhcp6lab::run::{self, RunArguments};
+use dhcp6lab::{demo, link, program};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -21,6 +23,8 @@ struct Arguments {
 enum Command {
     /// Plays scenarios.
     Run(Run),
+    /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
+    Demo,
 }
 
 #[derive(Debug, clap::Args)]
@@ -28,9 +32,10 @@ struct Run {
     /// Scenarios, and folders of scenarios.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Where to play them: in process, over a real link, or both.
-    #[arg(long, value_enum, default_value = "sim")]
-    rig: RigChoice,
+    /// Where to play them: in process, over a real link, or both. Both, if not said, where this machine
+    /// lets us make links.
+    #[arg(long, value_enum)]
+    rig: Option<RigChoice>,
     /// The server to test over a real link, if not the one of this workspace.
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
@@ -55,9 +60,10 @@ enum RigChoice {
 impl From<Run> for RunArguments {
     fn from(run: Run) -> Self {
         let (sim, live) = match run.rig {
-            RigChoice::Sim => (true, false),
-            RigChoice::Live => (false, true),
-            RigChoice::Both => (true, true),
+            Some(RigChoice::Sim) => (true, false),
+            Some(RigChoice::Live) => (false, true),
+            Some(RigChoice::Both) => (true, true),
+            None => (true, link::available().is_ok()),
         };
         Self {
             paths: run.paths,
@@ -77,6 +83,24 @@ fn main() -> ExitCode {
             &mut std::io::stdout(),
             &mut std::io::stderr(),
         ),
+        Command::Demo => demo(&mut std::io::stdout(), &mut std::io::stderr()),
     };
     ExitCode::from(status)
+}
+
+fn demo(out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let outcome = match link::available() {
+        Ok(()) => program::server()
+            .and_then(|server| demo::run(server, out))
+            .map_err(|error| (run::FAILED, error.to_string())),
+        Err(error) => Err((run::LACKING, error.to_string())),
+    };
+    match outcome {
+        Ok(()) => run::PASSED,
+        Err((status, text)) => {
+            // Without standard error there is nobody to tell.
+            let _ = writeln!(err, "dhcp6lab: {text}");
+            status
+        }
+    }
 }
