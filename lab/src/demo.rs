@@ -12,9 +12,6 @@ use crate::rig::server::{PATIENCE, Program};
 use crate::rig::{Datagram, Disk, Event, INTERFACE, Rig, RigError};
 use crate::scenario::Scenario;
 
-/// Lifetimes of what the server gives here, in seconds.
-const LIFETIMES: (u32, u32) = (3600, 7200);
-
 /// Makes two namespaces joined by a cable, starts the server in one, plays a client in the other, and
 /// prints the exchange as a ladder. Everything is gone afterwards.
 ///
@@ -27,7 +24,7 @@ pub fn run(server: PathBuf, out: &mut dyn Write) -> Result<(), RigError> {
         writeln!(out, "{text}").map_err(|error| RigError(format!("cannot print: {error}")))
     };
     say("two namespaces, joined by a cable: a client in one, dhcp6s in the other")?;
-    let site = Site::new(Program::Binary(server), LIFETIMES)?;
+    let site = Site::new(Program::Binary(server), &scenario.config)?;
     let mut cable = Cable::new(site)?;
     let played = player::play(&scenario, &mut cable);
     say("")?;

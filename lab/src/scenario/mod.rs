@@ -152,8 +152,8 @@ impl Scenario {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
                 Some("it lets more time pass than anybody waits for")
             }
-            Step::Disk(_) => Some("it fills the disk"),
             Step::Advance(_)
+            | Step::Disk(_)
             | Step::Send(_)
             | Step::Exchange(_)
             | Step::Expect(_)
