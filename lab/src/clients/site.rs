@@ -35,11 +35,19 @@ pub struct Site {
 }
 
 impl Site {
+    /// Lays the cable and starts the server, which gives leases of these lifetimes.
+    ///
+    /// # Errors
+    /// The system does not let us, or the server does not start.
+    pub fn new(program: Program, lifetimes: (u32, u32)) -> Result<Self, RigError> {
+        Self::with_config(program, &configuration(lifetimes))
+    }
+
     /// Lays the cable and starts the server with a configuration.
     ///
     /// # Errors
     /// The system does not let us, or the server does not start.
-    pub fn new(program: Program, config: &str) -> Result<Self, RigError> {
+    pub fn with_config(program: Program, config: &str) -> Result<Self, RigError> {
         let at_server = Namespace::new()?;
         let namespace = Namespace::new()?;
         let peer = namespace
@@ -151,9 +159,7 @@ impl Site {
     }
 }
 
-/// The configuration for one client, with leases of this preferred and valid lifetime.
-#[must_use]
-pub fn configuration((preferred, valid): (u32, u32)) -> String {
+fn configuration((preferred, valid): (u32, u32)) -> String {
     let (prefix, length) = PREFIX;
     format!(
         "interface {INTERFACE} {{ address-pool lan {preferred} {valid}; }};\n\
