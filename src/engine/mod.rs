@@ -1,6 +1,6 @@
 //! The decisions: one arrival, the leases and the time in; an answer and changes out.
 //!
-//! The life of a message: the relay chain is opened (`relay`), the message becomes a [`Query`](admit::Query)
+//! The life of a message: the relay chain is opened (`relay`), the message becomes a `Query`
 //! or is dropped (`admit`), one function per message type drafts the answer (`solicit` … `inform`), the
 //! draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
 //! Until the answer stands, nothing has changed, so every reason to drop a message comes before its first
