@@ -183,7 +183,7 @@ impl Engine {
             Kind::Rebind => self.rebind(&query, draft)?,
             Kind::Release => self.release(&query, draft)?,
             Kind::Decline => self.decline(&query, draft)?,
-            Kind::InformationRequest => self.inform(&query, draft),
+            Kind::InformationRequest => Self::inform(draft),
         };
         if self.read_only && !draft.changes().is_empty() {
             return Err(DropReason::StoreFull);

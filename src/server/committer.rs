@@ -32,6 +32,7 @@ impl Committer {
             index,
             incoming,
             outgoing,
+            full: false,
         };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
@@ -67,6 +68,8 @@ struct Worker {
     index: u32,
     incoming: Receiver<Batch>,
     outgoing: UnboundedSender<Result<Batch, store::Error>>,
+    /// The store found no room for the last batch, which is said once.
+    full: bool,
 }
 
 impl Worker {
@@ -78,7 +81,9 @@ impl Worker {
                     Ok(batch)
                 }
                 Err(error @ store::Error::Full { .. }) => {
-                    tracing::error!("{error}: messages that change leases go unanswered");
+                    if !self.full {
+                        tracing::error!("{error}: messages that change leases go unanswered");
+                    }
                     batch.outcome = Outcome {
                         full: true,
                         withheld: batch.outbox.withhold_promises(),
@@ -89,6 +94,7 @@ impl Worker {
                 Err(error @ store::Error::Failed { .. }) => Err(error),
             };
             let failed = returned.is_err();
+            self.full = returned.as_ref().is_ok_and(|batch| batch.outcome.full);
             let returned = returned.map(|mut batch| {
                 self.send(&batch);
                 batch.outbox.clear();

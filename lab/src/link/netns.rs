@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use netns_rs::{DefaultEnv, Env, NetNs};
 use nix::mount::{MsFlags, mount};
@@ -23,10 +25,13 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
-use crate::link::{Error, Process, Unavailable, run_to_end};
+use crate::link::process::pidfd;
+use crate::link::{Error, Process, Unavailable, run_to_end, wait};
 
 /// What the names of the lab's namespaces begin with.
 const PREFIX: &str = "dhcp6lab-";
+/// How long programs that were killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -190,6 +195,22 @@ impl Drop for Namespace {
     }
 }
 
+/// Removes the namespaces whose owners are gone. What cannot be removed stays: it harms nobody.
+pub fn sweep() {
+    let Ok(entries) = fs::read_dir(DefaultEnv.persist_dir()) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if Owner::of(&name).is_some_and(|owner| !owner.lives()) {
+            end_everything_in(&entry.path());
+            if NetNs::get(&name).and_then(NetNs::remove).is_err() {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
 fn refused(source: netns_rs::Error) -> Error {
     if let netns_rs::Error::UnshareError(_) | netns_rs::Error::MountError(..) = source {
         return Unavailable::Root.into();
@@ -263,23 +284,8 @@ fn started(pid: u32) -> Option<u64> {
     fields.split_whitespace().nth(19)?.parse().ok()
 }
 
-/// Removes the namespaces whose owners are gone. What cannot be removed stays: it harms nobody.
-fn sweep() {
-    let Ok(entries) = fs::read_dir(DefaultEnv.persist_dir()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if Owner::of(&name).is_some_and(|owner| !owner.lives()) {
-            end_everything_in(&entry.path());
-            if NetNs::get(&name).and_then(NetNs::remove).is_err() {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-}
-
-/// Kills whatever programs are still in a namespace: children that outlived the program we started.
+/// Kills whatever programs are still in a namespace, children that outlived the program we started, and
+/// waits for their end.
 fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
@@ -287,18 +293,19 @@ fn end_everything_in(namespace: &Path) {
     let Ok(processes) = fs::read_dir("/proc") else {
         return;
     };
-    for entry in processes.flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
-            continue;
-        };
-        let there = fs::metadata(entry.path().join("ns/net"))
-            .is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()));
-        if there {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    let inside = processes.flatten().filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let found = fs::metadata(entry.path().join("ns/net")).ok()?;
+        let there = (found.dev(), found.ino()) == (wanted.dev(), wanted.ino());
+        there.then_some(Pid::from_raw(pid))
+    });
+    let until = Instant::now() + PATIENCE;
+    for pid in inside {
+        // It may end by itself meanwhile, which is as good.
+        if let Ok(ended) = pidfd(pid)
+            && kill(pid, Signal::SIGKILL).is_ok()
+        {
+            let _ = wait(&[ended.as_fd()], until);
         }
     }
 }
