@@ -86,7 +86,7 @@ fn destination(sent: &Datagram, question: &Message) -> SocketAddrV6 {
 /// A relay level must come back as it went out (RFC 9915 §19.3, §21.18; RFC 8357 §5.2).
 fn check_level(outgoing: &Message, incoming: &Message, faults: &mut Vec<String>) {
     if incoming.message_type != RELAY_REPLY {
-        faults.push(format!("a relay level is a {}", incoming.name()));
+        faults.push(format!("a relay level is of type {}", incoming.name()));
     }
     if incoming.head != outgoing.head {
         faults.push("a relay level has another hop count, link or peer address".to_owned());
@@ -177,7 +177,11 @@ fn check_type(question: &Message, core: &Message, faults: &mut Vec<String>) {
         _ => false,
     };
     if !fitting {
-        faults.push(format!("a {} answers a {}", core.name(), question.name()));
+        faults.push(format!(
+            "{} is no answer to {}",
+            core.name(),
+            question.name()
+        ));
     }
     let informed = question.message_type == INFORMATION_REQUEST;
     let mut must_not = |code, allowed: bool| {

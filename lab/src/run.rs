@@ -312,7 +312,7 @@ mod tests {
         let (status, printed) = run_all(&[&text, SCENARIO], false);
         assert_eq!(status, FAILED);
         assert!(
-            printed.contains("step 2: the server sent a Reply that was not expected"),
+            printed.contains("step 2: the server sent an unexpected Reply"),
             "{printed}"
         );
         assert!(printed.ends_with("0 passed, 2 failed\n"), "{printed}");

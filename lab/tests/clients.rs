@@ -46,7 +46,8 @@ fn perfdhcp_misses_no_answer() {
     }
     let config = "interface eth0 { address-pool lan 3600 7200; };\n\
                   pool lan { range 2001:db8:1::1000 to 2001:db8:1::ffff; };\n";
-    let site = Site::new(server::path().as_path().into(), config).expect("the server starts");
+    let site =
+        Site::with_config(server::path().as_path().into(), config).expect("the server starts");
     let mut perfdhcp = Command::new("perfdhcp");
     // So many exchanges a second, so many in all, as so many clients; for the last answers it waits a while
     // (in microseconds), without which it would count them as lost.

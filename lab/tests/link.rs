@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
 
-use dhcp6lab::link::{Namespace, netns};
+use dhcp6lab::link::{Namespace, owner};
 use netns_rs::NetNs;
 
 mod support;
@@ -106,10 +106,13 @@ fn leftovers_of_a_run_that_was_killed_are_removed_and_those_of_the_living_are_no
     let foreign = format!("other-{}-1-0", dead.id());
     let path = |name: &str| Path::new("/run/netns").join(name);
     NetNs::new(&leftover).expect("a namespace");
+    let folder = std::env::temp_dir().join(&leftover);
+    fs::create_dir_all(folder.join("leases")).expect("a folder");
     let other = NetNs::new(&foreign).expect("a namespace");
     let alive = Namespace::new().expect("a namespace");
-    netns::sweep();
+    owner::sweep();
     assert!(!path(&leftover).exists());
+    assert!(!folder.exists());
     assert!(alive.path().exists());
     assert!(path(&foreign).exists());
     other.remove().expect("it can be removed");

@@ -2,7 +2,7 @@
 //! was restarted, and gives them back.
 
 use crate::clients::session::Session;
-use crate::clients::site::{ADDRESS, DOWNSTREAM, HOST, PREFIX, Site, configuration};
+use crate::clients::site::{ADDRESS, DOWNSTREAM, HOST, PREFIX, Site};
 use crate::clients::{Client, Identity, Wants};
 use crate::link::watch::Assigned;
 use crate::rig::server::Program;
@@ -14,7 +14,7 @@ use crate::rig::{INTERFACE, RigError};
 /// # Errors
 /// Something is not as it should be.
 pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<(), RigError> {
-    let mut site = Site::new(program, &configuration(client.lifetimes()))?;
+    let mut site = Site::new(program, client.lifetimes())?;
     let mut session = Session::start(
         client,
         &site,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::link::owner::temporary_folder;
 use crate::link::tap::batch;
 use crate::link::watch::{Assigned, Scope, Watch};
 use crate::link::{Error, Namespace};
@@ -34,11 +35,19 @@ pub struct Site {
 }
 
 impl Site {
-    /// Lays the cable and starts the server.
+    /// Lays the cable and starts the server, which gives leases of these lifetimes.
     ///
     /// # Errors
     /// The system does not let us, or the server does not start.
-    pub fn new(program: Program, config: &str) -> Result<Self, RigError> {
+    pub fn new(program: Program, lifetimes: (u32, u32)) -> Result<Self, RigError> {
+        Self::with_config(program, &configuration(lifetimes))
+    }
+
+    /// Lays the cable and starts the server with a configuration.
+    ///
+    /// # Errors
+    /// The system does not let us, or the server does not start.
+    pub fn with_config(program: Program, config: &str) -> Result<Self, RigError> {
         let at_server = Namespace::new()?;
         let namespace = Namespace::new()?;
         let peer = namespace
@@ -66,10 +75,7 @@ impl Site {
         watch_server.until_ready(&at_server, INTERFACE)?;
         watch.until_ready(&namespace, INTERFACE)?;
 
-        let folder = tempfile::Builder::new()
-            .prefix("dhcp6lab-")
-            .tempdir()
-            .map_err(|error| RigError(format!("cannot make a temporary folder: {error}")))?;
+        let folder = temporary_folder()?;
         // Programs keep their state in these folders. Those of the machine are none of theirs.
         for place in ["/run", "/var/lib"] {
             namespace.mount_memory(Path::new(place), 1 << 20)?;
@@ -153,9 +159,7 @@ impl Site {
     }
 }
 
-/// The configuration for one client, with leases of this preferred and valid lifetime.
-#[must_use]
-pub fn configuration((preferred, valid): (u32, u32)) -> String {
+fn configuration((preferred, valid): (u32, u32)) -> String {
     let (prefix, length) = PREFIX;
     format!(
         "interface {INTERFACE} {{ address-pool lan {preferred} {valid}; }};\n\

@@ -17,6 +17,7 @@ pub mod frame;
 pub mod log;
 pub mod neighbour;
 pub mod netns;
+pub mod owner;
 pub mod process;
 pub mod station;
 pub mod tap;

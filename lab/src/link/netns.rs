@@ -19,17 +19,16 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use netns_rs::{DefaultEnv, Env, NetNs};
+use netns_rs::NetNs;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
+use crate::link::owner::{self, Owner};
 use crate::link::process::pidfd;
 use crate::link::{Error, Process, Unavailable, run_to_end, wait};
 
-/// What the names of the lab's namespaces begin with.
-const PREFIX: &str = "dhcp6lab-";
 /// How long programs that were killed may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -56,11 +55,10 @@ impl Namespace {
         if !geteuid().is_root() {
             return Err(Unavailable::Root.into());
         }
-        SWEPT.call_once(sweep);
+        SWEPT.call_once(owner::sweep);
 
-        let owner = Owner::this_process();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{}-{}-{count}", owner.pid, owner.started);
+        let name = format!("{}{count}", Owner::this_process().prefix());
         let netns = NetNs::new(&name).map_err(refused)?;
         let path = netns.path().to_owned();
         let mut namespace = Self {
@@ -195,22 +193,6 @@ impl Drop for Namespace {
     }
 }
 
-/// Removes the namespaces whose owners are gone. What cannot be removed stays: it harms nobody.
-pub fn sweep() {
-    let Ok(entries) = fs::read_dir(DefaultEnv.persist_dir()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if Owner::of(&name).is_some_and(|owner| !owner.lives()) {
-            end_everything_in(&entry.path());
-            if NetNs::get(&name).and_then(NetNs::remove).is_err() {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-}
-
 fn refused(source: netns_rs::Error) -> Error {
     if let netns_rs::Error::UnshareError(_) | netns_rs::Error::MountError(..) = source {
         return Unavailable::Root.into();
@@ -247,46 +229,9 @@ fn quiet() -> Result<(), Error> {
     Ok(())
 }
 
-/// The process that a namespace belongs to. Numbers of processes come around again, so the time of its
-/// start, in ticks since the machine's, is part of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Owner {
-    pid: u32,
-    started: u64,
-}
-
-impl Owner {
-    fn this_process() -> Self {
-        let pid = std::process::id();
-        Self {
-            pid,
-            started: started(pid).unwrap_or_default(),
-        }
-    }
-
-    fn of(name: &str) -> Option<Self> {
-        let mut parts = name.strip_prefix(PREFIX)?.split('-');
-        Some(Self {
-            pid: parts.next()?.parse().ok()?,
-            started: parts.next()?.parse().ok()?,
-        })
-    }
-
-    fn lives(self) -> bool {
-        started(self.pid) == Some(self.started)
-    }
-}
-
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in parentheses, which may hold anything; the 22nd is what we want.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
-}
-
 /// Kills whatever programs are still in a namespace, children that outlived the program we started, and
 /// waits for their end.
-fn end_everything_in(namespace: &Path) {
+pub(super) fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
     };

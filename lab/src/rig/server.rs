@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::link::log::Log;
+use crate::link::owner::temporary_folder;
 use crate::link::{self, Namespace, Process, wait};
 use crate::rig::{INTERFACE, RigError, SECRET, SERVER_DUID};
 
@@ -76,10 +77,7 @@ impl Server {
     /// # Errors
     /// They cannot be written.
     pub fn new(program: Program, namespace: Namespace, config: &str) -> Result<Self, RigError> {
-        let folder = tempfile::Builder::new()
-            .prefix("dhcp6lab-")
-            .tempdir()
-            .map_err(|error| RigError(format!("cannot make a temporary folder: {error}")))?;
+        let folder = temporary_folder()?;
         let server = Self {
             program,
             running: None,

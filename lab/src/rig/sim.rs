@@ -11,7 +11,7 @@ use std::time::Duration;
 use dhcp6s::config::{self, Config, Sources};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
 use dhcp6s::lease::{LeaseTable, Secret, Timestamp};
-use dhcp6s::store::{self, LeaseStore, MemoryStore};
+use dhcp6s::store::{LeaseStore, MemoryStore};
 use dhcp6s::wire::Duid;
 
 use crate::compose::{AGENTS_AND_SERVERS, SERVER_PORT, SERVERS};
@@ -32,8 +32,7 @@ pub struct Sim {
     now: Timestamp,
     engine: Engine,
     store: MemoryStore,
-    /// The store found no room for the last batch.
-    full: bool,
+    disk: Disk,
     arrived: VecDeque<Datagram>,
 }
 
@@ -57,7 +56,7 @@ impl Sim {
             now: EPOCH,
             engine,
             store,
-            full: false,
+            disk: Disk::Room,
             arrived: VecDeque::new(),
         })
     }
@@ -69,8 +68,16 @@ impl Sim {
         }
         let records = self.store.records().to_vec();
         (self.engine, self.store) = boot(&self.config, &self.link, records)?;
-        self.full = false;
+        self.set_disk(self.disk);
         Ok(())
+    }
+
+    /// A server on a full disk notices with the first change that finds no room. By the time that a step is
+    /// done it has.
+    fn set_disk(&mut self, disk: Disk) {
+        self.disk = disk;
+        self.store.set_full(disk == Disk::Full);
+        self.engine.set_read_only(disk == Disk::Full);
     }
 
     /// Whether the server's socket gets to see it.
@@ -89,15 +96,9 @@ impl Sim {
         };
         let mut outbox = Outbox::default();
         let verdict = self.engine.handle(self.now, &arrival, &mut outbox);
-        self.full = match self.store.commit(&outbox.log) {
-            Ok(()) => false,
-            Err(store::Error::Full { .. }) => {
-                outbox.withhold_promises();
-                true
-            }
-            Err(error @ store::Error::Failed { .. }) => return Err(RigError(error.to_string())),
-        };
-        self.engine.set_read_only(self.full);
+        self.store
+            .commit(&outbox.log)
+            .map_err(|error| RigError(error.to_string()))?;
         if let Err(reason) = verdict {
             return Ok(Some(Event::Drop(reason.label().to_owned())));
         }
@@ -189,7 +190,7 @@ impl Rig for Sim {
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
-        self.store.set_full(disk == Disk::Full);
+        self.set_disk(disk);
         Ok(())
     }
 }

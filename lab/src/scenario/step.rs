@@ -154,7 +154,7 @@ pub struct Fields {
 }
 
 /// One IA of a message.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ia {
     /// The IAID.

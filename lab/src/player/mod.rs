@@ -3,6 +3,9 @@
 //! What comes without being expected is a failure, and so is what does not come, and an answer that the
 //! judge finds fault with. A failure does not end the scenario: what follows often shows why.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::time::Duration;
@@ -209,7 +212,7 @@ impl<'a> Player<'a> {
         while let Some(datagram) = self.answers.pop_front() {
             let name = dissect::message(&datagram.payload).core().name();
             self.take(datagram);
-            self.fail(format!("the server sent a {name} that was not expected"));
+            self.fail(format!("the server sent an unexpected {name}"));
         }
         self.drops.clear();
     }
@@ -242,7 +245,7 @@ impl<'a> Player<'a> {
             };
             self.transcript.silence(self.clock, None);
             self.fail(format!(
-                "the server was silent instead of sending a {name}{why}"
+                "the server was silent instead of sending {name}{why}"
             ));
             return;
         };
@@ -250,7 +253,7 @@ impl<'a> Player<'a> {
         let is = |it: &dissect::Message| it.message_type == message_type;
         if !is(&tree) && !is(tree.core()) {
             let other = tree.core().name();
-            self.fail(format!("the server sent a {other} instead of a {name}"));
+            self.fail(format!("the server sent {other} instead of {name}"));
         }
         self.take(datagram);
     }
@@ -271,7 +274,7 @@ impl<'a> Player<'a> {
                 self.memories.entry(name).or_default().learn(tree.core());
             }
             None => self.fail(format!(
-                "a {} answers nothing that was sent",
+                "{} answers nothing that was sent",
                 tree.core().name()
             )),
         }

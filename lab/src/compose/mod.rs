@@ -2,6 +2,9 @@
 //!
 //! Knows nothing of `dhcp6s::wire`, which would refuse to write most of what has to be tested.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddrV6};
 
@@ -62,11 +65,10 @@ impl Memory {
             let Value::Ia { iaid, options, .. } = &option.value else {
                 continue;
             };
-            let given: Vec<Block> = options
-                .list
-                .iter()
-                .filter_map(|it| given(&it.value))
-                .collect();
+            let listed = options.list.iter().filter_map(|it| listed(&it.value));
+            // One with a valid lifetime of 0 is taken, not given.
+            let given = listed.filter(|it| it.valid > 0).map(|it| it.block);
+            let given: Vec<Block> = given.collect();
             if !given.is_empty() {
                 self.leases.insert((option.code, *iaid), given);
             }
@@ -79,22 +81,34 @@ impl Memory {
     }
 }
 
-/// The lease that an option in an IA gives; one with a valid lifetime of 0 is taken, not given.
-fn given(value: &Value) -> Option<Block> {
-    let (address, length, valid) = if let Value::Address { address, valid, .. } = value {
-        (*address, None, *valid)
-    } else if let Value::Prefix {
-        prefix,
-        length,
+/// The lease that an option in an IA lists.
+fn listed(value: &Value) -> Option<Lease> {
+    let (address, length, preferred, valid) = if let Value::Address {
+        address,
+        preferred,
         valid,
         ..
     } = value
     {
-        (*prefix, Some(*length), *valid)
+        (*address, None, *preferred, *valid)
+    } else if let Value::Prefix {
+        prefix,
+        length,
+        preferred,
+        valid,
+        ..
+    } = value
+    {
+        (*prefix, Some(*length), *preferred, *valid)
     } else {
         return None;
     };
-    (valid > 0).then_some(Block { address, length })
+    Some(Lease {
+        block: Block { address, length },
+        preferred,
+        valid,
+        options: Vec::new(),
+    })
 }
 
 /// The datagram of a `send` step. `fresh` is the transaction id of a message that does not say its own.
@@ -200,7 +214,7 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &Memory) 
         (IA_PD, &fields.ia_pd),
     ] {
         for ia in &ias.0 {
-            for iaid in (ia.iaid..).take(ia.count.unwrap_or(1) as usize) {
+            for iaid in (ia.iaid..=u32::MAX).take(ia.count.unwrap_or(1) as usize) {
                 options.push(ia_option(message_type, code, ia, iaid, memory));
             }
         }
