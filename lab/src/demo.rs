@@ -24,7 +24,7 @@ pub fn run(server: PathBuf, out: &mut dyn Write) -> Result<(), RigError> {
         writeln!(out, "{text}").map_err(|error| RigError(format!("cannot print: {error}")))
     };
     say("two namespaces, joined by a cable: a client in one, dhcp6s in the other")?;
-    let site = Site::new(Program::Binary(server), &scenario.config)?;
+    let site = Site::with_config(Program::Binary(server), &scenario.config)?;
     let mut cable = Cable::new(site)?;
     let played = player::play(&scenario, &mut cable);
     say("")?;
