@@ -314,3 +314,86 @@ fn check_statuses(question: &Message, core: &Message, faults: &mut Vec<String>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv6Addr;
+
+    const INTERFACE: [u8; 5] = [0, 18, 0, 1, b'a'];
+    const OWN_PORT: [u8; 6] = [0, 135, 0, 2, 0, 0];
+
+    /// A relay level around a message, with options behind it.
+    fn level(message_type: u8, hops: u8, inner: &[u8], options: &[&[u8]]) -> Vec<u8> {
+        let mut octets = vec![message_type, hops];
+        octets.extend([0; 32]);
+        octets.extend([0, 9, 0, u8::try_from(inner.len()).expect("short")]);
+        octets.extend(inner);
+        octets.extend(options.concat());
+        octets
+    }
+
+    fn datagram(port: u16, to_port: u16, payload: Vec<u8>) -> Datagram {
+        let at = |last, port| {
+            let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last);
+            SocketAddrV6::new(address, port, 0, 0)
+        };
+        Datagram {
+            source: at(0xe1, port),
+            destination: at(0xe1, to_port),
+            payload,
+        }
+    }
+
+    /// The faults of this answer to an Information-request that came through an agent with these options.
+    fn judged(options: &[&[u8]], to_port: u16, answer: Vec<u8>) -> Vec<String> {
+        let question = level(12, 0, &[11, 0, 0, 1], options);
+        let from_port = 40_000;
+        faults(
+            &datagram(from_port, SERVER_PORT, question),
+            &datagram(SERVER_PORT, to_port, answer),
+        )
+    }
+
+    fn reply() -> Vec<u8> {
+        vec![7, 0, 0, 1, 0, 2, 0, 3, 0, 1, 9]
+    }
+
+    #[test]
+    fn a_level_comes_back_with_its_interface_id_to_the_port_of_agents() {
+        let options = [&INTERFACE[..]];
+        let whole = level(13, 0, &reply(), &options);
+        assert!(judged(&options, SERVER_PORT, whole).is_empty());
+        let bare = level(13, 0, &reply(), &[]);
+        assert_eq!(
+            judged(&options, SERVER_PORT, bare),
+            ["a relay level does not have its interface-id back"]
+        );
+        let counted = level(13, 1, &reply(), &options);
+        assert_eq!(
+            judged(&options, SERVER_PORT, counted),
+            ["a relay level has another hop count, link or peer address"]
+        );
+    }
+
+    #[test]
+    fn only_an_agent_that_says_so_is_answered_at_its_own_port() {
+        let options = [&OWN_PORT[..]];
+        let whole = level(13, 0, &reply(), &options);
+        assert!(judged(&options, 40_000, whole.clone()).is_empty());
+        assert_eq!(
+            judged(&options, SERVER_PORT, whole),
+            ["it goes to [fe80::e1]:547 instead of [fe80::e1]:40000"]
+        );
+        let plain = level(13, 0, &reply(), &[]);
+        assert_eq!(judged(&[], 40_000, plain).len(), 1);
+    }
+
+    #[test]
+    fn an_answer_without_the_agents_levels_is_wrong() {
+        assert_eq!(
+            judged(&[], SERVER_PORT, reply()),
+            ["it does not have the relay levels of what was sent"]
+        );
+    }
+}
