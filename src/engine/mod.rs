@@ -25,6 +25,8 @@ mod renew;
 mod request;
 mod solicit;
 mod stateless;
+#[cfg(test)]
+mod tests;
 mod times;
 
 pub use drops::{Counters, DropReason};
@@ -218,9 +220,9 @@ impl Engine {
         &self.counters
     }
 
-    /// Counts an answer as dropped that was decided on and then not sent.
+    /// Counts an answer that promises something as dropped: it was decided on, and then not sent.
     pub fn take_back(&mut self, reason: DropReason) {
-        self.counters.count(Err(reason));
+        self.counters.take_back(reason);
     }
 
     /// The configuration in force.
