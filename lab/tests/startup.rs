@@ -69,6 +69,15 @@ impl Bench {
         command.arg("--leases").arg(self.path("leases"));
     }
 
+    /// Lets everybody use the folder; returns a copy of the server in it.
+    fn open_to_all(&self) -> PathBuf {
+        let mode = fs::Permissions::from_mode(0o777);
+        fs::set_permissions(self.folder.path(), mode).expect("a folder");
+        let program = self.path("dhcp6s");
+        fs::copy(server::path(), &program).expect("a copy that anybody can run");
+        program
+    }
+
     fn configure(&self, text: &str) {
         fs::write(self.path("dhcp6s.conf"), text).expect("a configuration");
     }
@@ -182,10 +191,7 @@ fn a_lease_folder_in_use_names_its_user() {
 fn without_permission_for_the_port_the_capability_is_named() {
     let Some(bench) = Bench::new() else { return };
     bench.configure("");
-    let folder = bench.folder.path();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("a folder");
-    let program = bench.path("dhcp6s");
-    fs::copy(server::path(), &program).expect("a copy that anybody can run");
+    let program = bench.open_to_all();
     let mut command = Command::new("setpriv");
     command
         .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
@@ -201,10 +207,7 @@ fn without_permission_for_the_port_the_capability_is_named() {
 fn the_one_capability_is_enough() {
     let Some(bench) = Bench::new() else { return };
     bench.configure("");
-    let folder = bench.folder.path();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o777)).expect("a folder");
-    let program = bench.path("dhcp6s");
-    fs::copy(server::path(), &program).expect("a copy that anybody can run");
+    let program = bench.open_to_all();
     let mut command = Command::new("setpriv");
     command.args([
         "--reuid=65534",

@@ -126,13 +126,9 @@ impl Engine {
         found.is_some()
     }
 
-    /// Grants a lease that the client lists and that is its to have: reserved for it, or free in its pool.
-    pub(super) fn assign_listed(
-        &self,
-        client: &Client<'_>,
-        ia: &QueryIa<'_>,
-        draft: &mut Draft,
-    ) -> bool {
+    /// Grants a lease that the client lists and that is its to have, reserved for it or free in its pool, if
+    /// there is one.
+    pub(super) fn assign_listed(&self, client: &Client<'_>, ia: &QueryIa<'_>, draft: &mut Draft) {
         let key = ia.key(client.duid);
         let found = ia.leases().find_map(|prefix| {
             let reserved = client.reservation(ia.kind, prefix);
@@ -143,7 +139,6 @@ impl Engine {
         if let Some((prefix, lifetimes)) = found {
             draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
         }
-        found.is_some()
     }
 
     /// The lifetimes of an address of the client's pool; `None` if it is not in the pool, or is kept from it.

@@ -137,21 +137,21 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lease::ChangeLog;
+    use crate::config::{Config, Interface, Lifetimes, Pool, PoolUse};
+    use crate::engine::{Arrival, Engine, Link};
+    use crate::lease::{ChangeLog, LeaseTable, Secret, Timestamp};
+    use crate::wire::{Duid, MessageType, OptionCode, Writer};
+    use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
+    use std::path::PathBuf;
 
-    /// A store on a disk that fails, or that goes wrong itself.
-    struct Broken {
-        panics: bool,
-    }
+    const SERVER: [u8; 4] = [0, 3, 0, 1];
 
-    impl LeaseStore for Broken {
-        fn commit(&mut self, _log: &ChangeLog) -> Result<(), store::Error> {
-            assert!(!self.panics, "a defect");
-            Err(store::Error::Failed {
-                operation: "sync",
-                path: "disk".into(),
-                source: io::ErrorKind::Other.into(),
-            })
+    /// A store that has only one thing to say.
+    struct Says(fn() -> Result<(), store::Error>);
+
+    impl LeaseStore for Says {
+        fn commit(&mut self, _: &ChangeLog) -> Result<(), store::Error> {
+            (self.0)()
         }
 
         fn wants_restatement(&self) -> bool {
@@ -159,29 +159,179 @@ mod tests {
         }
     }
 
-    fn committer(panics: bool) -> Committer {
-        let socket = UdpSocket::bind("127.0.0.1:0").expect("a socket");
-        let committer = Committer::start(Box::new(Broken { panics }), socket, 0).expect("a thread");
-        committer.commit(Batch::new());
-        committer
+    fn source() -> io::Error {
+        io::Error::from(io::ErrorKind::Other)
     }
 
-    fn next(mut committer: Committer) -> Result<Batch, Error> {
-        tokio::runtime::Builder::new_current_thread()
+    fn full() -> Result<(), store::Error> {
+        Err(store::Error::Full {
+            path: PathBuf::from("leases"),
+            source: source(),
+        })
+    }
+
+    fn broken() -> Result<(), store::Error> {
+        let path = PathBuf::from("leases");
+        Err(store::Error::Failed {
+            operation: "sync",
+            path,
+            source: source(),
+        })
+    }
+
+    /// A message that asks, through a relay agent that listens at its own port, for what the type gives.
+    fn relayed(message_type: MessageType) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let mut writer = Writer::new(&mut octets);
+        let unspecified = Ipv6Addr::UNSPECIFIED;
+        writer.relay_message(
+            MessageType::RELAY_FORWARD,
+            0,
+            unspecified,
+            Ipv6Addr::LOCALHOST,
+        );
+        let inner = writer.open(OptionCode::RELAY_MESSAGE);
+        writer.message(message_type, [0, 0, message_type.0]);
+        writer.option(OptionCode::CLIENT_ID, &[0, 3, 0, 1, 2]);
+        if message_type == MessageType::REQUEST {
+            writer.option(OptionCode::SERVER_ID, &SERVER);
+            let ia = writer.open_ia(OptionCode::IA_NA, 1, 0, 0);
+            writer.close(ia);
+        }
+        writer.close(inner);
+        writer.option(OptionCode::RELAY_PORT, &[0, 0]);
+        writer.finish().expect("a small message");
+        octets
+    }
+
+    /// A batch with a Reply that promises an address and one that promises nothing, for that agent.
+    fn batch(agent: SocketAddrV6) -> Batch {
+        let lifetimes = Lifetimes {
+            preferred_secs: 10,
+            valid_secs: 20,
+        };
+        let config = Config {
+            interfaces: vec![Interface {
+                name: "lo".to_owned(),
+                preference: None,
+                rapid_commit: false,
+                pool: Some(PoolUse { pool: 0, lifetimes }),
+            }],
+            pools: vec![Pool {
+                name: "lan".to_owned(),
+                first: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1),
+                last: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9),
+            }],
+            ..Config::default()
+        };
+        let link = Link {
+            name: "lo".to_owned(),
+            addresses: Vec::new(),
+        };
+        let server = Duid::new(&SERVER).expect("a DUID");
+        let secret = Secret::new([0; Secret::LEN]);
+        let mut engine = Engine::new(server, &secret, config, link, LeaseTable::default());
+        let mut batch = Batch::new();
+        for message_type in [MessageType::REQUEST, MessageType::INFORMATION_REQUEST] {
+            let payload = relayed(message_type);
+            let destination = Ipv6Addr::LOCALHOST;
+            let arrival = Arrival {
+                payload: &payload,
+                source: agent,
+                destination,
+            };
+            engine
+                .handle(Timestamp(1), &arrival, &mut batch.outbox)
+                .expect("an answer");
+        }
+        batch
+    }
+
+    /// What comes back from a store that says this, and the last octets of the transaction ids of the
+    /// answers that left.
+    fn commit(says: fn() -> Result<(), store::Error>) -> (Result<Batch, Error>, Vec<u8>) {
+        let agent = UdpSocket::bind("[::1]:0").expect("a socket");
+        agent
+            .set_nonblocking(true)
+            .expect("a socket that does not wait");
+        let SocketAddr::V6(address) = agent.local_addr().expect("an address") else {
+            panic!("an IPv6 socket has an IPv6 address")
+        };
+        let sender = UdpSocket::bind("[::1]:0").expect("a socket");
+        let loopback = nix::net::if_::if_nametoindex("lo").expect("loopback");
+        let mut committer =
+            Committer::start(Box::new(Says(says)), sender, loopback).expect("a thread");
+        committer.commit(batch(address));
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
-            .expect("a runtime")
-            .block_on(committer.next())
+            .expect("a runtime");
+        let returned = runtime.block_on(committer.next());
+        committer.finish().expect("nothing else is under way");
+        let mut left = Vec::new();
+        let mut buffer = [0; 2048];
+        while let Ok(len) = agent.recv(&mut buffer) {
+            // Behind 34 octets of relay header and 4 of the option: message type and transaction id.
+            left.push(
+                buffer
+                    .get(..len)
+                    .and_then(|it| it.get(41))
+                    .copied()
+                    .expect("an answer"),
+            );
+        }
+        (returned, left)
     }
 
     #[test]
-    fn a_disk_that_fails_is_reported_by_the_last_batch_too() {
-        assert!(matches!(next(committer(false)), Err(Error::Store(_))));
-        assert!(matches!(committer(false).finish(), Err(Error::Store(_))));
+    fn answers_leave_once_the_changes_are_durable() {
+        let (returned, left) = commit(|| Ok(()));
+        assert!(returned.is_ok_and(|it| it.outbox.is_empty() && !it.outcome.full));
+        assert_eq!(
+            left,
+            [MessageType::REQUEST.0, MessageType::INFORMATION_REQUEST.0]
+        );
     }
 
     #[test]
-    fn a_thread_that_is_gone_is_not_waited_for() {
-        assert!(matches!(next(committer(true)), Err(Error::Committer)));
-        assert!(matches!(committer(true).finish(), Err(Error::Committer)));
+    fn a_full_disk_keeps_back_what_promises_and_nothing_else() {
+        let (returned, left) = commit(full);
+        let outcome = returned.expect("a batch").outcome;
+        assert!(outcome.full && outcome.withheld == 1, "{outcome:?}");
+        assert_eq!(left, [MessageType::INFORMATION_REQUEST.0]);
+    }
+
+    #[test]
+    fn a_disk_that_fails_lets_nothing_leave() {
+        let (returned, left) = commit(broken);
+        assert!(returned.is_err_and(|error| error.to_string().contains("sync leases")));
+        assert_eq!(left, []);
+    }
+
+    /// What is said at the end when a batch is under way by then.
+    fn end(says: fn() -> Result<(), store::Error>) -> Result<(), Error> {
+        let socket = UdpSocket::bind("[::1]:0").expect("a socket");
+        let committer = Committer::start(Box::new(Says(says)), socket, 0).expect("a thread");
+        committer.commit(Batch::new());
+        committer.finish()
+    }
+
+    #[test]
+    fn a_failure_of_the_last_batch_is_reported() {
+        assert!(end(|| Ok(())).is_ok());
+        assert!(matches!(end(broken), Err(Error::Store(_))));
+    }
+
+    #[test]
+    fn a_thread_that_is_gone_is_reported_and_not_waited_for() {
+        assert!(matches!(end(|| panic!("a defect")), Err(Error::Committer)));
+        let socket = UdpSocket::bind("[::1]:0").expect("a socket");
+        let store = Box::new(Says(|| panic!("a defect")));
+        let mut committer = Committer::start(store, socket, 0).expect("a thread");
+        committer.commit(Batch::new());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let returned = runtime.block_on(committer.next());
+        assert!(matches!(returned, Err(Error::Committer)));
     }
 }
