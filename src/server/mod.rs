@@ -132,6 +132,8 @@ impl Server {
             restatement: Restatement::Idle,
         };
         let mut idle = vec![Batch::new(), Batch::new()];
+        // What changed before anybody listened was not told.
+        decider.follow(&self.interface)?;
         tracing::info!("serving on {}", self.interface);
         ready();
         loop {
@@ -151,9 +153,7 @@ impl Server {
                 }
                 changed = changes.next() => {
                     changed.map_err(system("listen for address changes"))?;
-                    decider.engine.set_link(
-                        links::read(&self.interface).map_err(system("read the addresses"))?,
-                    );
+                    decider.follow(&self.interface)?;
                 }
                 received = receive(&socket, &raw, &mut idle) => match received {
                     Ok(()) => {
@@ -210,6 +210,16 @@ enum Restatement {
 }
 
 impl Decider {
+    /// Takes over the addresses that the interface has now.
+    fn follow(&mut self, interface: &str) -> Result<(), Error> {
+        let link = links::read(interface).map_err(system("read the addresses"))?;
+        // Most of what the kernel tells is about other interfaces.
+        if link != *self.engine.link() {
+            self.engine.set_link(link);
+        }
+        Ok(())
+    }
+
     /// Decides on everything in a batch. Says whether the batch has to be committed.
     fn decide(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
         for arrival in batch.received.arrivals() {
