@@ -236,7 +236,10 @@ impl Decider {
                 }
             }
         }
-        if let Restatement::From(cursor) = self.restatement {
+        // While the disk is full, what is written at last should be short.
+        if let Restatement::From(cursor) = self.restatement
+            && !self.full
+        {
             let log = &mut batch.outbox.log;
             self.restatement = match self.engine.restate(cursor, RESTATE_COUNT, log) {
                 Some(next) => Restatement::From(next),
@@ -274,4 +277,59 @@ fn now() -> Timestamp {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs()),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::engine::Link;
+    use crate::lease::{Change, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Secret};
+    use crate::wire::Duid;
+    use std::net::Ipv6Addr;
+
+    /// A decider that has one lease to state again.
+    fn decider() -> Decider {
+        let mut table = LeaseTable::default();
+        let duid = Duid::new(&[0, 3, 0, 1]).expect("a DUID");
+        table.apply(&Change {
+            prefix: Prefix::host(Ipv6Addr::LOCALHOST),
+            holder: IaKey {
+                duid,
+                kind: IaKind::Na,
+                iaid: 1,
+            },
+            state: LeaseState::Active,
+            changed: Timestamp(1),
+            preferred_until: Timestamp(2),
+            valid_until: Timestamp(3),
+        });
+        let secret = Secret::new([0; Secret::LEN]);
+        let (config, link) = (Config::default(), Link::default());
+        Decider {
+            engine: Engine::new(duid, &secret, config, link, table),
+            full: false,
+            restatement: Restatement::Idle,
+        }
+    }
+
+    fn outcome(full: bool) -> Outcome {
+        Outcome {
+            full,
+            withheld: 0,
+            restate: true,
+        }
+    }
+
+    #[test]
+    fn nothing_is_stated_again_while_the_disk_is_full() {
+        let (mut decider, mut batch) = (decider(), Batch::new());
+        decider.take_note(outcome(true));
+        assert!(decider.decide(Timestamp(1), &mut batch));
+        assert!(batch.outbox.is_empty());
+        decider.take_note(outcome(false));
+        assert!(decider.decide(Timestamp(1), &mut batch));
+        assert_eq!(batch.outbox.log.count(), 1);
+        assert!(batch.outbox.log.restated_all());
+    }
 }
