@@ -78,15 +78,16 @@ fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> E
     if let Err(error) = logging::start(destination, arguments.verbosity()) {
         return give_up(detached, &error);
     }
+    let (server, engine, store) = match build(arguments, config) {
+        Ok(parts) => parts,
+        Err(error) => return give_up(detached, &*error),
+    };
+    // Only now is it sure that the file does not belong to another server that runs.
     let pid_file = PidFile::create(&arguments.pid_file)
         .inspect_err(|error| {
             tracing::warn!("cannot write {}: {error}", arguments.pid_file.display());
         })
         .ok();
-    let (server, engine, store) = match build(arguments, config) {
-        Ok(parts) => parts,
-        Err(error) => return give_up(detached, &*error),
-    };
     let ready = || {
         if let Some(Err(error)) = detached.map(Detached::ready) {
             tracing::warn!("cannot let go of standard error: {error}");

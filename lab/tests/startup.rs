@@ -278,6 +278,8 @@ fn a_server_in_the_background_reports_its_start() {
     let (status, said) = bench.output(command);
     assert_eq!(status, Some(1), "{said}");
     is_one_line(&said, &["547", "taken"]);
+    let still = fs::read_to_string(bench.path("pid")).expect("a pid file");
+    assert_eq!(still, pid, "the first one can still be found");
     kill(server, Signal::SIGTERM).expect("it runs");
 }
 
