@@ -17,7 +17,6 @@ mod dhcpcd;
 pub mod life;
 pub mod session;
 pub mod site;
-mod watch;
 
 pub use dhclient::Dhclient;
 pub use dhcp6c::Dhcp6c;

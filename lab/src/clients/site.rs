@@ -6,14 +6,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::clients::watch::Watch;
 use crate::link::tap::batch;
-use crate::link::{Error, Namespace, wait};
-use crate::rig::server::{PATIENCE, Program, Server};
+use crate::link::{Cable, Error, Namespace, Watch};
+use crate::rig::server::{Program, Server};
 use crate::rig::{INTERFACE, RigError};
 
 /// The one address that the server has to give.
@@ -52,33 +50,17 @@ impl Site {
     /// # Errors
     /// The system does not let us, or the server does not start.
     pub fn new(program: Program, lifetimes: (u32, u32)) -> Result<Self, RigError> {
-        let at_server = Namespace::new()?;
-        let namespace = Namespace::new()?;
-        let peer = namespace
-            .path()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let cable = format!(
-            "link add {INTERFACE} address 02:00:00:00:00:01 type veth \
-             peer name {INTERFACE} address 02:00:00:00:00:{HOST:02x} netns {peer}\n\
-             link set {INTERFACE} up\n\
-             addr add 2001:db8:1::1/64 dev {INTERFACE} nodad\n"
-        );
-        let (watch_server, watch) = (Watch::new(&at_server)?, Watch::new(&namespace)?);
-        batch(&at_server, cable)?;
-        let ends = format!(
-            "link set {INTERFACE} up\n\
-             link add {DOWNSTREAM} type veth peer name lan1\n\
+        let Cable {
+            server: at_server,
+            client: namespace,
+            watch,
+        } = Cable::lay([0x02, 0, 0, 0, 0, HOST])?;
+        let downstream = format!(
+            "link add {DOWNSTREAM} type veth peer name lan1\n\
              link set {DOWNSTREAM} up\n\
              link set lan1 up\n"
         );
-        batch(&namespace, ends)?;
-        // A cable takes a moment until it carries anything, and without that there is no address.
-        for (watch, namespace) in [(&watch_server, &at_server), (&watch, &namespace)] {
-            until_ready(watch, namespace)?;
-        }
+        batch(&namespace, downstream)?;
 
         let folder = tempfile::Builder::new()
             .prefix("dhcp6lab-")
@@ -176,35 +158,6 @@ impl Site {
     pub fn changes(&self) -> BorrowedFd<'_> {
         self.watch.as_fd()
     }
-}
-
-fn addresses(watch: &Watch, namespace: &Namespace, scope: &str) -> Result<Vec<Assigned>, Error> {
-    // What is told now may say what was noticed before, so that has to be forgotten first.
-    watch.clear()?;
-    let mut ip = Command::new("ip");
-    ip.args(["-6", "-oneline", "address", "show", "scope", scope]);
-    Ok(namespace
-        .command(ip)?
-        .lines()
-        .filter_map(Assigned::read)
-        .collect())
-}
-
-fn until_ready(watch: &Watch, namespace: &Namespace) -> Result<(), RigError> {
-    let until = Instant::now() + PATIENCE;
-    while Instant::now() < until {
-        if addresses(watch, namespace, "link")?
-            .iter()
-            .any(|one| one.interface == INTERFACE)
-        {
-            return Ok(());
-        }
-        wait(&[watch.as_fd()], until)
-            .map_err(|error| RigError(format!("cannot wait for a link: {error}")))?;
-    }
-    Err(RigError(format!(
-        "{INTERFACE} does not get a link-local address"
-    )))
 }
 
 impl Assigned {

@@ -11,13 +11,16 @@ use crate::link::{Error, Namespace};
 
 /// Readable when something has changed.
 #[derive(Debug)]
-pub(super) struct Watch {
+pub struct Watch {
     socket: OwnedFd,
 }
 
 impl Watch {
     /// From now on, nothing that changes in this namespace goes unnoticed.
-    pub(super) fn new(namespace: &Namespace) -> Result<Self, Error> {
+    ///
+    /// # Errors
+    /// The system does not tell of changes.
+    pub fn new(namespace: &Namespace) -> Result<Self, Error> {
         let failed = |errno| Error::system("listen for changes of addresses", errno);
         namespace
             .run(subscribe)
@@ -26,7 +29,10 @@ impl Watch {
     }
 
     /// Forgets what has been noticed. What it was is for the caller to find out.
-    pub(super) fn clear(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// What was noticed cannot be read.
+    pub fn clear(&self) -> Result<(), Error> {
         let mut buffer = [0; 8192];
         loop {
             match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {
