@@ -2,4 +2,5 @@
 
 pub mod clients;
 pub mod link;
+pub mod load;
 pub mod rig;
