@@ -1,0 +1,297 @@
+//! The server is killed at any moment, again and again, and every lease that a Reply promised is still there.
+//!
+//! Many clients keep a real server busy over a real link; its journal is on a real disk. Whatever Reply has
+//! reached the clients' socket when the server is gone is a promise. A kill ends the process and not the
+//! machine: what was written and not synced survives it.
+//!
+//! `DHCP6S_CRASH_ROUNDS` sets how often the server is killed, `DHCP6S_CRASH_SEED` repeats what chance decided;
+//! what the system decides is different each time.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use dhcp6lab::link::{Cable, Namespace};
+use dhcp6lab::load::port::{drain, exchange, now};
+use dhcp6lab::load::{Chance, Client, Crowd, Ia, IaKind, Port};
+use dhcp6lab::rig::server::{PATIENCE, Program, Server};
+use dhcp6lab::rig::{INTERFACE, RigError};
+use tempfile::TempDir;
+
+#[path = "support/journal.rs"]
+mod journal;
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+/// Clients with an address of a pool that has room for all.
+const AT_EASE: u16 = 4000;
+/// Clients that share 64 addresses, which they can have for four seconds.
+const CROWDED: u16 = 96;
+/// Clients with a delegated prefix besides their address.
+const DELEGATED: u16 = 64;
+/// Clients that wait for an answer at a time.
+const WINDOW: usize = 256;
+
+/// How many rounds it takes until something is tried that is not tried each time.
+const CUT_SHORT_EVERY: usize = 8;
+const ROLL_CALL_EVERY: usize = 20;
+const AGE_EVERY: usize = 25;
+
+#[test]
+fn every_lease_that_a_reply_promised_survives_a_kill() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let in_ci = std::env::var("CI").as_deref() == Ok("true");
+    let rounds = from_environment("ROUNDS").unwrap_or(if in_ci { 200 } else { 40 });
+    let seed = from_environment("SEED").unwrap_or_else(|| u64::from(now().subsec_nanos()));
+    say(&format!("crash: {rounds} rounds with seed {seed}"));
+
+    let mut folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder on disk");
+    let mut lab = Lab::new(&folder, seed).expect("the link can be made");
+    let began = Instant::now();
+    let outcome = (1..=rounds).try_for_each(|round| lab.round(round));
+    say(&format!(
+        "crash: {} in {:.1} s",
+        lab.report(),
+        began.elapsed().as_secs_f32()
+    ));
+    if let Err(error) = outcome {
+        folder.disable_cleanup(true);
+        panic!(
+            "{}\n(the journal is in {})",
+            error.0,
+            folder.path().display()
+        );
+    }
+}
+
+fn from_environment<T: std::str::FromStr>(name: &str) -> Option<T> {
+    let text = std::env::var(format!("DHCP6S_CRASH_{name}")).ok()?;
+    let number = text.parse().ok();
+    assert!(
+        number.is_some(),
+        "DHCP6S_CRASH_{name} is not a number: {text}"
+    );
+    number
+}
+
+/// Says it past the harness, which hides what a test prints that succeeds.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+struct Lab {
+    server: Server,
+    port: Port,
+    crowd: Crowd,
+    chance: Chance,
+    journal: PathBuf,
+    /// How long the server took to start.
+    start: Duration,
+    /// Whether the journal is about to begin a new segment.
+    is_aged: bool,
+    counts: Counts,
+    // Dropped last: the other end of the link.
+    _clients: Namespace,
+}
+
+#[derive(Default)]
+struct Counts {
+    rounds: usize,
+    starts_cut_short: usize,
+    roll_calls: usize,
+    /// Leases that were looked for, and those that were not as promised.
+    checked: usize,
+    lost: usize,
+    given_twice: usize,
+    /// Kills that left the last batch unfinished, and those in the middle of a restatement.
+    torn: usize,
+    restating: usize,
+    segments: u64,
+}
+
+impl Lab {
+    fn new(folder: &TempDir, seed: u64) -> Result<Self, RigError> {
+        let cable = Cable::lay([0x02, 0, 0, 0, 0, 0xc1])?;
+        let program = Program::Binary(server::path());
+        let journal = folder.path().join("leases");
+        let mut server = Server::new(program, cable.server, &configuration())?;
+        server.keep_leases_in(&journal);
+        let mut chance = Chance::new(seed);
+        Ok(Self {
+            server,
+            port: Port::open(&cable.client, INTERFACE)?,
+            crowd: Crowd::new(clients(), WINDOW, Chance::new(chance.draw())),
+            chance,
+            journal,
+            start: Duration::from_millis(50),
+            is_aged: false,
+            counts: Counts::default(),
+            _clients: cable.client,
+        })
+    }
+
+    /// Has the server started, killed under load, and its journal checked.
+    fn round(&mut self, round: usize) -> Result<(), RigError> {
+        if round.is_multiple_of(CUT_SHORT_EVERY) {
+            self.server.launch()?;
+            let most = self.start.saturating_mul(5) / 4;
+            self.kill_within(Duration::ZERO, most)?;
+            self.counts.starts_cut_short += 1;
+        }
+        let began = Instant::now();
+        self.server.start()?;
+        self.start = began.elapsed();
+        if round.is_multiple_of(ROLL_CALL_EVERY) {
+            self.call_roll()?;
+        }
+        // A restatement begins with the first commit and takes some milliseconds.
+        let most = if self.is_aged { 40 } else { 120 };
+        self.kill_within(Duration::from_millis(5), Duration::from_millis(most))?;
+        self.counts.rounds += 1;
+        self.is_aged = round % AGE_EVERY == 5 && journal::age(&self.journal).map_err(RigError)?;
+        Ok(())
+    }
+
+    /// Has every client renew what it was promised; all must get it.
+    fn call_roll(&mut self) -> Result<(), RigError> {
+        self.crowd.hurry();
+        self.crowd.call_roll();
+        exchange(&mut self.crowd, &mut self.port, Instant::now() + PATIENCE)?;
+        if !self.crowd.is_settled() {
+            return Err(self.server.failure("does not answer any more"));
+        }
+        self.crowd.mingle();
+        self.counts.roll_calls += 1;
+        Ok(())
+    }
+
+    /// Kills the server at some moment of a time in which clients keep it busy, and checks what it leaves.
+    fn kill_within(&mut self, least: Duration, most: Duration) -> Result<(), RigError> {
+        let range = most.saturating_sub(least).as_micros();
+        let chosen = self
+            .chance
+            .below(usize::try_from(range).unwrap_or(usize::MAX));
+        let until = Instant::now() + least + Duration::from_micros(chosen as u64);
+        self.crowd.hurry();
+        exchange(&mut self.crowd, &mut self.port, until)?;
+        self.server.lines()?;
+        self.server.check()?;
+        self.server.kill()?;
+        // What it sent is a promise, although it is gone.
+        drain(&mut self.crowd, &mut self.port)?;
+        self.check()
+    }
+
+    fn check(&mut self) -> Result<(), RigError> {
+        let left = journal::read(&self.journal).map_err(RigError)?;
+        let promises: Vec<_> = self.crowd.promises(now()).collect();
+        let broken: Vec<_> = promises.iter().filter_map(|it| left.breaks(it)).collect();
+        let breaches = self.crowd.breaches();
+        self.counts.checked += promises.len();
+        self.counts.lost += broken.len();
+        self.counts.given_twice += left.given_twice.len() + breaches.len();
+        self.counts.torn += usize::from(left.is_torn);
+        self.counts.restating += usize::from(left.segments > 1);
+        self.counts.segments = left.last_segment;
+
+        let twice = left.given_twice.iter();
+        let twice = twice.map(|it| format!("{it} was given to a second client in the journal"));
+        let breaches = breaches.iter().map(ToString::to_string);
+        let found: Vec<_> = broken.into_iter().chain(twice).chain(breaches).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        let round = self.counts.rounds + 1;
+        let mut text = format!("round {round}, {} broken promises:", found.len());
+        for one in found.iter().take(10) {
+            let _ = write!(text, "\n    {one}");
+        }
+        Err(RigError(text))
+    }
+
+    fn report(&self) -> String {
+        let (counts, tally) = (&self.counts, self.crowd.tally());
+        format!(
+            "{} rounds and {} starts cut short; {} leases checked, {} lost, {} given twice; {} answers, \
+             {} leases granted, {} released, {} roll calls; {} kills left an unfinished batch, {} were in \
+             a restatement, {} segments begun",
+            counts.rounds,
+            counts.starts_cut_short,
+            counts.checked,
+            counts.lost,
+            counts.given_twice,
+            tally.answers,
+            tally.granted,
+            tally.released,
+            counts.roll_calls,
+            counts.torn,
+            counts.restating,
+            counts.segments,
+        )
+    }
+}
+
+/// The configuration: a pool with room for everybody, a small one for the crowded, a prefix for some.
+fn configuration() -> String {
+    let mut text = format!(
+        "interface {INTERFACE} {{ allow rapid-commit; address-pool lan 3600 7200; }};\n\
+         pool lan {{ range 2001:db8:1::1:0 to 2001:db8:1::ffff:ffff; }};\n\
+         pool crowded {{ range 2001:db8:1::1000 to 2001:db8:1::103f; }};\n"
+    );
+    for number in 0..CROWDED {
+        let _ = writeln!(
+            text,
+            "host crowded{number} {{ duid {}; address-pool crowded 2 4; }};",
+            duid_text(&duid(b'c', number)),
+        );
+    }
+    for number in 0..DELEGATED {
+        let _ = writeln!(
+            text,
+            "host delegated{number} {{ duid {}; prefix 2001:db8:{:x}::/48 3600 7200; }};",
+            duid_text(&duid(b'd', number)),
+            0x100 + number,
+        );
+    }
+    text
+}
+
+fn clients() -> Vec<Client> {
+    let address = |iaid| Ia {
+        kind: IaKind::Na,
+        iaid,
+    };
+    let prefix = Ia {
+        kind: IaKind::Pd,
+        iaid: 1,
+    };
+    let at_ease = (0..AT_EASE).map(|number| {
+        let mut duid = duid(b'a', number);
+        // Some are as long as a DUID can be (RFC 9915 §11.1), so that batches are of all lengths.
+        if number % 8 == 0 {
+            duid.resize(130, b'.');
+        }
+        Client::new(duid, vec![address(1)])
+    });
+    let crowded = (0..CROWDED).map(|number| Client::new(duid(b'c', number), vec![address(1)]));
+    let delegated = (0..DELEGATED).map(|number| {
+        let ias = vec![address(1), prefix];
+        Client::new(duid(b'd', number), ias)
+    });
+    at_ease.chain(crowded).chain(delegated).collect()
+}
+
+/// The DUID of the client with that number in its group.
+fn duid(group: u8, number: u16) -> Vec<u8> {
+    let [high, low] = number.to_be_bytes();
+    vec![0, 3, 0, 1, 2, 0, 0, group, high, low]
+}
+
+fn duid_text(duid: &[u8]) -> String {
+    let octets: Vec<_> = duid.iter().map(|octet| format!("{octet:02x}")).collect();
+    octets.join(":")
+}

@@ -1,0 +1,125 @@
+//! The journal that a killed server leaves behind, read as the server reads it.
+
+use std::fs;
+use std::path::Path;
+
+use dhcp6lab::load::{IaKind as LabKind, Promise};
+use dhcp6s::lease::{Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix};
+use dhcp6s::store::{Journal, LeaseStore as _};
+use dhcp6s::wire::Duid;
+
+/// The journal begins a new segment with the first commit that finds more octets than this.
+const SEGMENT_MAX: u64 = 32 << 20;
+
+/// What is in a journal.
+pub(crate) struct Left {
+    table: LeaseTable,
+    /// Changes that gave a lease to somebody while somebody else had it.
+    pub(crate) given_twice: Vec<String>,
+    /// Whether it ends in a batch that was not finished.
+    pub(crate) is_torn: bool,
+    /// More than one while leases are being restated.
+    pub(crate) segments: usize,
+    /// The number of the last one.
+    pub(crate) last_segment: u64,
+}
+
+/// Reads the journal in `folder` and leaves it as it is: opening repairs, and that is for the server to do. The
+/// copy that is read instead is made beside it.
+pub(crate) fn read(folder: &Path) -> Result<Left, String> {
+    let failed = |error| format!("cannot copy {}: {error}", folder.display());
+    let beside = folder.parent().unwrap_or(folder);
+    let copy = tempfile::tempdir_in(beside).map_err(failed)?;
+    let mut left = Left {
+        table: LeaseTable::default(),
+        given_twice: Vec::new(),
+        is_torn: false,
+        segments: 0,
+        last_segment: 0,
+    };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        fs::copy(folder.join(&name), copy.path().join(&name)).map_err(failed)?;
+        let name = name.to_string_lossy();
+        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
+        if let Ok(number) = digits.parse() {
+            left.segments += 1;
+            left.last_segment = left.last_segment.max(number);
+        }
+    }
+    let journal = Journal::open(copy.path(), |change| {
+        // The table has a place for one holder of each address, so a second one shows only as it comes.
+        if is_anothers(&left.table, change) {
+            left.given_twice.push(change.prefix.to_string());
+        }
+        left.table.apply(change);
+    })
+    .map_err(|error| error.to_string())?;
+    left.is_torn = !journal.recovery().cuts.is_empty();
+    Ok(left)
+}
+
+/// Whether a change takes something while somebody else has it.
+fn is_anothers(table: &LeaseTable, change: &Change) -> bool {
+    change.state == LeaseState::Active
+        && match table.get(change.prefix) {
+            Some(lease) => {
+                lease.state() == LeaseState::Active
+                    && !lease.is_of(&change.holder)
+                    && lease.valid_until() >= change.changed
+            }
+            // Blocks of different lengths, of which the lab's configuration has none that overlap.
+            None => !table.is_free(change.prefix),
+        }
+}
+
+impl Left {
+    /// Why a promise is not kept; `None` if it is.
+    pub(crate) fn breaks(&self, promise: &Promise<'_>) -> Option<String> {
+        let lease = promise.lease;
+        let key = IaKey {
+            duid: Duid::new(promise.duid).expect("clients of the lab have DUIDs"),
+            kind: match lease.ia.kind {
+                LabKind::Na => IaKind::Na,
+                LabKind::Pd => IaKind::Pd,
+            },
+            iaid: lease.ia.iaid,
+        };
+        let prefix = Prefix::new(lease.block.address, lease.block.length);
+        let broken = match prefix.and_then(|prefix| self.table.get(prefix)) {
+            None => "is not known".to_owned(),
+            Some(found) if !found.is_of(&key) => {
+                let change = found.change();
+                format!("is {:?} for {:?}", change.state, change.holder)
+            }
+            Some(found) if found.state() != LeaseState::Active => {
+                format!("is {:?}", found.state())
+            }
+            Some(found) if found.valid_until().0 < lease.until_secs => {
+                format!("ends at {}", found.valid_until().0)
+            }
+            Some(_) => return None,
+        };
+        let (block, until) = (lease.block, lease.until_secs);
+        Some(format!(
+            "{block}, promised to {key:?} until {until}, {broken}"
+        ))
+    }
+}
+
+/// Repeats in the journal what it says already until the next commit begins a new segment. Says whether that
+/// is so; while leases are being restated it is not.
+pub(crate) fn age(folder: &Path) -> Result<bool, String> {
+    let mut table = LeaseTable::default();
+    let mut journal = Journal::open(folder, |change| table.apply(change))
+        .map_err(|error| format!("cannot age the journal: {error}"))?;
+    if journal.wants_restatement() {
+        return Ok(false);
+    }
+    let mut log = ChangeLog::default();
+    table.restate(0, usize::MAX, &mut log);
+    while !log.is_empty() && journal.size_bytes() < SEGMENT_MAX {
+        journal.commit(&log).map_err(|error| error.to_string())?;
+    }
+    Ok(!log.is_empty())
+}
