@@ -26,7 +26,7 @@ mod server;
 mod support;
 
 /// Clients with an address of a pool that has room for all.
-const AT_EASE: u16 = 4000;
+const AT_EASE: u16 = 2000;
 /// Clients that share 64 addresses, which they can have for four seconds.
 const CROWDED: u16 = 96;
 /// Clients with a delegated prefix besides their address.
@@ -93,6 +93,8 @@ struct Lab {
     start: Duration,
     /// Whether the journal is about to begin a new segment.
     is_aged: bool,
+    /// Whether the last kill was in the middle of a restatement.
+    is_restating: bool,
     counts: Counts,
     // Dropped last: the other end of the link.
     _clients: Namespace,
@@ -129,6 +131,7 @@ impl Lab {
             journal,
             start: Duration::from_millis(50),
             is_aged: false,
+            is_restating: false,
             counts: Counts::default(),
             _clients: cable.client,
         })
@@ -148,9 +151,12 @@ impl Lab {
         if round.is_multiple_of(ROLL_CALL_EVERY) {
             self.call_roll()?;
         }
+        if self.is_restating {
+            self.finish_restatement()?;
+        }
         // A restatement begins with the first commit and takes some milliseconds.
-        let most = if self.is_aged { 40 } else { 120 };
-        self.kill_within(Duration::from_millis(5), Duration::from_millis(most))?;
+        let (least, most) = if self.is_aged { (1, 25) } else { (5, 100) };
+        self.kill_within(Duration::from_millis(least), Duration::from_millis(most))?;
         self.counts.rounds += 1;
         self.is_aged = round % AGE_EVERY == 5 && journal::age(&self.journal).map_err(RigError)?;
         Ok(())
@@ -166,6 +172,20 @@ impl Lab {
         }
         self.crowd.mingle();
         self.counts.roll_calls += 1;
+        Ok(())
+    }
+
+    /// Has clients keep the server busy until all leases are restated, and the segments before that are gone.
+    fn finish_restatement(&mut self) -> Result<(), RigError> {
+        let until = Instant::now() + PATIENCE;
+        self.crowd.hurry();
+        while journal::segments(&self.journal).map_err(RigError)?.len() > 1 {
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not end its restatement"));
+            }
+            let soon = Instant::now() + Duration::from_millis(10);
+            exchange(&mut self.crowd, &mut self.port, soon)?;
+        }
         Ok(())
     }
 
@@ -195,8 +215,9 @@ impl Lab {
         self.counts.lost += broken.len();
         self.counts.given_twice += left.given_twice.len() + breaches.len();
         self.counts.torn += usize::from(left.is_torn);
-        self.counts.restating += usize::from(left.segments > 1);
-        self.counts.segments = left.last_segment;
+        self.is_restating = left.segments.len() > 1;
+        self.counts.restating += usize::from(self.is_restating);
+        self.counts.segments = left.segments.last().copied().unwrap_or_default();
 
         let twice = left.given_twice.iter();
         let twice = twice.map(|it| format!("{it} was given to a second client in the journal"));

@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use dhcp6lab::load::{IaKind as LabKind, Promise};
-use dhcp6s::lease::{Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix};
+use dhcp6s::lease::{Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix};
 use dhcp6s::store::{Journal, LeaseStore as _};
 use dhcp6s::wire::Duid;
 
 /// The journal begins a new segment with the first commit that finds more octets than this.
 const SEGMENT_MAX: u64 = 32 << 20;
+/// Records that are committed together to get there.
+const REPEATS: usize = 10_000;
 
 /// What is in a journal.
 pub(crate) struct Left {
@@ -18,10 +20,8 @@ pub(crate) struct Left {
     pub(crate) given_twice: Vec<String>,
     /// Whether it ends in a batch that was not finished.
     pub(crate) is_torn: bool,
-    /// More than one while leases are being restated.
-    pub(crate) segments: usize,
-    /// The number of the last one.
-    pub(crate) last_segment: u64,
+    /// The numbers of its segments; more than one while leases are being restated.
+    pub(crate) segments: Vec<u64>,
 }
 
 /// Reads the journal in `folder` and leaves it as it is: opening repairs, and that is for the server to do. The
@@ -30,23 +30,16 @@ pub(crate) fn read(folder: &Path) -> Result<Left, String> {
     let failed = |error| format!("cannot copy {}: {error}", folder.display());
     let beside = folder.parent().unwrap_or(folder);
     let copy = tempfile::tempdir_in(beside).map_err(failed)?;
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        fs::copy(folder.join(&name), copy.path().join(&name)).map_err(failed)?;
+    }
     let mut left = Left {
         table: LeaseTable::default(),
         given_twice: Vec::new(),
         is_torn: false,
-        segments: 0,
-        last_segment: 0,
+        segments: segments(folder)?,
     };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        fs::copy(folder.join(&name), copy.path().join(&name)).map_err(failed)?;
-        let name = name.to_string_lossy();
-        let digits: String = name.chars().filter(char::is_ascii_digit).collect();
-        if let Ok(number) = digits.parse() {
-            left.segments += 1;
-            left.last_segment = left.last_segment.max(number);
-        }
-    }
     let journal = Journal::open(copy.path(), |change| {
         // The table has a place for one holder of each address, so a second one shows only as it comes.
         if is_anothers(&left.table, change) {
@@ -57,6 +50,22 @@ pub(crate) fn read(folder: &Path) -> Result<Left, String> {
     .map_err(|error| error.to_string())?;
     left.is_torn = !journal.recovery().cuts.is_empty();
     Ok(left)
+}
+
+/// The numbers of the segments that are there, in order.
+pub(crate) fn segments(folder: &Path) -> Result<Vec<u64>, String> {
+    let failed = |error| format!("cannot list {}: {error}", folder.display());
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let digits = name.to_str().and_then(|name| {
+            let name = name.strip_prefix("leases-")?;
+            name.strip_suffix(".journal")
+        });
+        numbers.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+    }
+    numbers.sort_unstable();
+    Ok(numbers)
 }
 
 /// Whether a change takes something while somebody else has it.
@@ -107,19 +116,22 @@ impl Left {
     }
 }
 
-/// Repeats in the journal what it says already until the next commit begins a new segment. Says whether that
-/// is so; while leases are being restated it is not.
+/// Repeats something in the journal that it says already until the next commit begins a new segment. Says whether
+/// that is so; while leases are being restated it is not.
 pub(crate) fn age(folder: &Path) -> Result<bool, String> {
     let mut table = LeaseTable::default();
     let mut journal = Journal::open(folder, |change| table.apply(change))
         .map_err(|error| format!("cannot age the journal: {error}"))?;
-    if journal.wants_restatement() {
+    // The longest record, so that as few as possible have to be read again.
+    let length = |change: &Change| change.holder.duid.as_bytes().len();
+    let longest = table.iter().map(Lease::change).max_by_key(length);
+    let Some(change) = longest.filter(|_| !journal.wants_restatement()) else {
         return Ok(false);
-    }
+    };
     let mut log = ChangeLog::default();
-    table.restate(0, usize::MAX, &mut log);
-    while !log.is_empty() && journal.size_bytes() < SEGMENT_MAX {
+    (0..REPEATS).for_each(|_| log.push(&change));
+    while journal.size_bytes() < SEGMENT_MAX {
         journal.commit(&log).map_err(|error| error.to_string())?;
     }
-    Ok(!log.is_empty())
+    Ok(true)
 }
