@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use dhcp6lab::link::{Cable, Namespace};
 use dhcp6lab::load::port::{drain, exchange, now};
-use dhcp6lab::load::{Chance, Client, Crowd, Ia, IaKind, Port};
+use dhcp6lab::load::{Breach, Chance, Client, Crowd, Ia, IaKind, Port};
 use dhcp6lab::rig::server::{PATIENCE, Program, Server};
 use dhcp6lab::rig::{INTERFACE, RigError};
 use tempfile::TempDir;
@@ -103,12 +103,14 @@ struct Lab {
 #[derive(Default)]
 struct Counts {
     rounds: usize,
-    starts_cut_short: usize,
     roll_calls: usize,
+    /// Kills before the server said that it serves.
+    starts_cut_short: usize,
     /// Leases that were looked for, and those that were not as promised.
     checked: usize,
     lost: usize,
     given_twice: usize,
+    not_renewed: usize,
     /// Kills that left the last batch unfinished, and those in the middle of a restatement.
     torn: usize,
     restating: usize,
@@ -141,9 +143,9 @@ impl Lab {
     fn round(&mut self, round: usize) -> Result<(), RigError> {
         if round.is_multiple_of(CUT_SHORT_EVERY) {
             self.server.launch()?;
-            let most = self.start.saturating_mul(5) / 4;
-            self.kill_within(Duration::ZERO, most)?;
-            self.counts.starts_cut_short += 1;
+            let said = self.kill_within(Duration::ZERO, self.start)?;
+            let serves = said.iter().any(|line| line.contains("serving on"));
+            self.counts.starts_cut_short += usize::from(!serves);
         }
         let began = Instant::now();
         self.server.start()?;
@@ -190,7 +192,8 @@ impl Lab {
     }
 
     /// Kills the server at some moment of a time in which clients keep it busy, and checks what it leaves.
-    fn kill_within(&mut self, least: Duration, most: Duration) -> Result<(), RigError> {
+    /// Returns what it said.
+    fn kill_within(&mut self, least: Duration, most: Duration) -> Result<Vec<String>, RigError> {
         let range = most.saturating_sub(least).as_micros();
         let chosen = self
             .chance
@@ -198,12 +201,12 @@ impl Lab {
         let until = Instant::now() + least + Duration::from_micros(chosen as u64);
         self.crowd.hurry();
         exchange(&mut self.crowd, &mut self.port, until)?;
-        self.server.lines()?;
+        let said = self.server.lines()?;
         self.server.check()?;
         self.server.kill()?;
         // What it sent is a promise, although it is gone.
         drain(&mut self.crowd, &mut self.port)?;
-        self.check()
+        self.check().map(|()| said)
     }
 
     fn check(&mut self) -> Result<(), RigError> {
@@ -213,7 +216,9 @@ impl Lab {
         let breaches = self.crowd.breaches();
         self.counts.checked += promises.len();
         self.counts.lost += broken.len();
-        self.counts.given_twice += left.given_twice.len() + breaches.len();
+        let not_renewed = |it: &&Breach| matches!(it, Breach::NotRenewed { .. });
+        self.counts.not_renewed = breaches.iter().filter(not_renewed).count();
+        self.counts.given_twice = left.given_twice.len() + breaches.len() - self.counts.not_renewed;
         self.counts.torn += usize::from(left.is_torn);
         self.is_restating = left.segments.len() > 1;
         self.counts.restating += usize::from(self.is_restating);
@@ -237,18 +242,19 @@ impl Lab {
     fn report(&self) -> String {
         let (counts, tally) = (&self.counts, self.crowd.tally());
         format!(
-            "{} rounds and {} starts cut short; {} leases checked, {} lost, {} given twice; {} answers, \
-             {} leases granted, {} released, {} roll calls; {} kills left an unfinished batch, {} were in \
-             a restatement, {} segments begun",
+            "{} rounds, {} leases checked, {} lost, {} given twice, {} not renewed; {} answers, {} leases \
+             granted, {} released, {} roll calls; {} starts cut short, {} unfinished batches, {} kills in a \
+             restatement, {} segments",
             counts.rounds,
-            counts.starts_cut_short,
             counts.checked,
             counts.lost,
             counts.given_twice,
+            counts.not_renewed,
             tally.answers,
             tally.granted,
             tally.released,
             counts.roll_calls,
+            counts.starts_cut_short,
             counts.torn,
             counts.restating,
             counts.segments,

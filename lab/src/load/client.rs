@@ -156,9 +156,10 @@ impl Client {
                 writer.ia(ia, listed.map(|(_, block)| *block));
             }
         }
-        match exchange.kind {
-            Kind::Release => std::mem::take(&mut self.leases),
-            _ => Vec::new(),
+        if exchange.kind == Kind::Release {
+            std::mem::take(&mut self.leases)
+        } else {
+            Vec::new()
         }
     }
 

@@ -1,10 +1,13 @@
 //! The journal that a killed server leaves behind, read as the server reads it.
 
 use std::fs;
+use std::net::Ipv6Addr;
 use std::path::Path;
 
-use dhcp6lab::load::{IaKind as LabKind, Promise};
-use dhcp6s::lease::{Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix};
+use dhcp6lab::load::{Block, Ia, IaKind as LabKind, Lease as LabLease, Promise};
+use dhcp6s::lease::{
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Timestamp,
+};
 use dhcp6s::store::{Journal, LeaseStore as _};
 use dhcp6s::wire::Duid;
 
@@ -12,6 +15,8 @@ use dhcp6s::wire::Duid;
 const SEGMENT_MAX: u64 = 32 << 20;
 /// Records that are committed together to get there.
 const REPEATS: usize = 10_000;
+/// As much of a DUID as is printed: ten octets.
+const DUID_TEXT_MAX: usize = 29;
 
 /// What is in a journal.
 pub(crate) struct Left {
@@ -24,8 +29,8 @@ pub(crate) struct Left {
     pub(crate) segments: Vec<u64>,
 }
 
-/// Reads the journal in `folder` and leaves it as it is: opening repairs, and that is for the server to do. The
-/// copy that is read instead is made beside it.
+/// Reads the journal in `folder` and leaves it as it is: opening repairs, and that is for the server to do.
+/// The copy that is read instead is made beside it.
 pub(crate) fn read(folder: &Path) -> Result<Left, String> {
     let failed = |error| format!("cannot copy {}: {error}", folder.display());
     let beside = folder.parent().unwrap_or(folder);
@@ -98,8 +103,7 @@ impl Left {
         let broken = match prefix.and_then(|prefix| self.table.get(prefix)) {
             None => "is not known".to_owned(),
             Some(found) if !found.is_of(&key) => {
-                let change = found.change();
-                format!("is {:?} for {:?}", change.state, change.holder)
+                format!("is {:?} for {}", found.state(), text(&found.holder()))
             }
             Some(found) if found.state() != LeaseState::Active => {
                 format!("is {:?}", found.state())
@@ -109,15 +113,22 @@ impl Left {
             }
             Some(_) => return None,
         };
-        let (block, until) = (lease.block, lease.until_secs);
+        let (block, until, holder) = (lease.block, lease.until_secs, text(&key));
         Some(format!(
-            "{block}, promised to {key:?} until {until}, {broken}"
+            "{block}, promised to {holder} until {until}, {broken}"
         ))
     }
 }
 
-/// Repeats something in the journal that it says already until the next commit begins a new segment. Says whether
-/// that is so; while leases are being restated it is not.
+/// A binding in short: clients of the lab differ in the first few octets of their DUIDs.
+fn text(key: &IaKey) -> String {
+    let duid = key.duid.to_string();
+    let duid = duid.get(..DUID_TEXT_MAX).unwrap_or(&duid);
+    format!("{} {} of {duid}", key.kind, key.iaid)
+}
+
+/// Repeats something in the journal that it says already until the next commit begins a new segment. Says
+/// whether that is so; while leases are being restated it is not.
 pub(crate) fn age(folder: &Path) -> Result<bool, String> {
     let mut table = LeaseTable::default();
     let mut journal = Journal::open(folder, |change| table.apply(change))
@@ -134,4 +145,57 @@ pub(crate) fn age(folder: &Path) -> Result<bool, String> {
         journal.commit(&log).map_err(|error| error.to_string())?;
     }
     Ok(true)
+}
+
+#[test]
+fn a_journal_breaks_what_it_does_not_say() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let block = Block {
+        address: Ipv6Addr::LOCALHOST,
+        length: 128,
+    };
+    let ia = Ia {
+        kind: LabKind::Na,
+        iaid: 1,
+    };
+    let promise = |duid, until_secs| {
+        let lease = LabLease {
+            ia,
+            block,
+            until_secs,
+        };
+        Promise { duid, lease }
+    };
+    let left_by = |duid: &[u8], state, changed, until| {
+        let mut log = ChangeLog::default();
+        log.push(&Change {
+            prefix: Prefix::host(block.address),
+            holder: IaKey {
+                duid: Duid::new(duid).expect("a DUID"),
+                kind: IaKind::Na,
+                iaid: 1,
+            },
+            state,
+            changed: Timestamp(changed),
+            preferred_until: Timestamp(until),
+            valid_until: Timestamp(until),
+        });
+        let mut journal = Journal::open(folder.path(), |_| {}).expect("a journal");
+        journal.commit(&log).expect("a disk with room");
+        drop(journal);
+        read(folder.path()).expect("a journal")
+    };
+    let (one, other) = (b"one".as_slice(), b"other".as_slice());
+
+    let left = left_by(one, LeaseState::Active, 50, 100);
+    assert_eq!(left.breaks(&promise(one, 100)), None);
+    assert!(left.breaks(&promise(one, 101)).is_some());
+    assert!(left.breaks(&promise(other, 100)).is_some());
+    let left = left_by(one, LeaseState::Released, 60, 100);
+    assert!(left.breaks(&promise(one, 100)).is_some());
+    // One after the other, in one journal: to the same client, to another too early, and just not.
+    for (duid, changed, given_twice) in [(one, 60, 0), (other, 200, 1), (one, 201, 1)] {
+        let left = left_by(duid, LeaseState::Active, changed, 200);
+        assert_eq!(left.given_twice.len(), given_twice, "at {changed}");
+    }
 }
