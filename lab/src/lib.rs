@@ -1,6 +1,20 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod capture;
 pub mod clients;
+pub mod compose;
+pub mod demo;
+pub mod dissect;
+pub mod judge;
+pub mod ladder;
 pub mod link;
 pub mod load;
+pub mod normalise;
+pub mod player;
+pub mod program;
+pub mod report;
 pub mod rig;
+pub mod run;
+pub mod scenario;
+pub mod suite;
+pub mod transcript;

@@ -1,3 +1,106 @@
-//! The `dhcp6lab` program.
+//! The `dhcp6lab` program: arguments → what is to be done → exit status.
 
-fn main() {}
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use dhcp6lab::run::{self, RunArguments};
+use dhcp6lab::{demo, link, program};
+
+/// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Exit status: 0 passed, 1 failed, 2 bad input, 3 the machine lacks something."
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays scenarios.
+    Run(Run),
+    /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
+    Demo,
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
+    /// Scenarios, and folders of scenarios.
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Where to play them: in process, over a real link, or both. Both, if not said, where this machine
+    /// lets us make links.
+    #[arg(long, value_enum)]
+    rig: Option<RigChoice>,
+    /// The server to test over a real link, if not the one of this workspace.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
+    /// Makes what happens the snapshot, where it is another or there is none.
+    #[arg(long)]
+    bless: bool,
+    /// Writes the datagrams of every scenario to a capture in this folder.
+    #[arg(long, value_name = "FOLDER")]
+    pcap: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum RigChoice {
+    /// The engine in process, with a virtual clock.
+    Sim,
+    /// The program in a network namespace behind a TAP; needs root.
+    Live,
+    /// One after the other.
+    Both,
+}
+
+impl From<Run> for RunArguments {
+    fn from(run: Run) -> Self {
+        let (sim, live) = match run.rig {
+            Some(RigChoice::Sim) => (true, false),
+            Some(RigChoice::Live) => (false, true),
+            Some(RigChoice::Both) => (true, true),
+            None => (true, link::available().is_ok()),
+        };
+        Self {
+            paths: run.paths,
+            sim,
+            live,
+            server: run.server,
+            bless: run.bless,
+            pcap: run.pcap,
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    let status = match Arguments::parse().command {
+        Command::Run(arguments) => run::run(
+            &arguments.into(),
+            &mut std::io::stdout(),
+            &mut std::io::stderr(),
+        ),
+        Command::Demo => demo(&mut std::io::stdout(), &mut std::io::stderr()),
+    };
+    ExitCode::from(status)
+}
+
+fn demo(out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let outcome = match link::available() {
+        Ok(()) => program::server()
+            .and_then(|server| demo::run(server, out))
+            .map_err(|error| (run::FAILED, error.to_string())),
+        Err(error) => Err((run::LACKING, error.to_string())),
+    };
+    match outcome {
+        Ok(()) => run::PASSED,
+        Err((status, text)) => {
+            // Without standard error there is nobody to tell.
+            let _ = writeln!(err, "dhcp6lab: {text}");
+            status
+        }
+    }
+}

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use dhcp6lab::clients::{Client, Dhclient, Dhcpcd, Wants, life};
+use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Wants, life};
 use dhcp6lab::rig::server::{IMAGE_NEEDS, Program};
 
 mod support;
@@ -41,6 +41,11 @@ fn lives(client: &dyn Client) {
 #[test]
 fn dhclient_keeps_its_leases_when_the_container_is_replaced() {
     lives(&Dhclient);
+}
+
+#[test]
+fn dhcp6c_keeps_its_leases_when_the_container_is_replaced() {
+    lives(&Dhcp6c);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
 use dhcp6lab::rig::live::Live;
-use dhcp6lab::rig::{Datagram, Event, Rig, SERVER_ADDRESS, Setup};
+use dhcp6lab::rig::{Datagram, Disk, Event, Rig, SERVER_ADDRESS, Setup};
 
 #[path = "support/server.rs"]
 mod server;
@@ -124,6 +124,100 @@ fn what_comes_while_time_passes_is_kept() {
         .advance(Duration::from_secs(3600))
         .expect_err("nobody waits an hour");
     assert!(error.to_string().contains("simulated rig"), "{error}");
+}
+
+/// A Solicit with Rapid Commit, which changes leases and asks for nothing more than an answer.
+fn rapid_solicit(client: u16) -> Datagram {
+    let mut options = information_request(client).payload.split_off(4);
+    options.extend([0, 14, 0, 0, 0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]);
+    from(client, 1, &options)
+}
+
+#[test]
+fn a_full_disk_is_full_for_the_next_change_and_room_is_room_again() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let config = setup()
+        .config
+        .replace("address-pool", "allow rapid-commit; address-pool");
+    let setup = Setup { config, ..setup() };
+    let mut live = Live::start(&setup, server::path().as_path()).expect("the server starts");
+    for round in 0..4 {
+        let [before, during, after] = [0xa0, 0xb0, 0xc0].map(|first| first + round);
+        live.deliver(&rapid_solicit(before))
+            .expect("the link takes it");
+        live.disk(Disk::Full).expect("the disk fills");
+        let events = live.settle().expect("the server answers");
+        assert_eq!(
+            told(&events),
+            [format!("[fe80::{before:x}]:546")],
+            "what came before"
+        );
+
+        live.deliver(&rapid_solicit(during))
+            .expect("the link takes it");
+        live.deliver(&information_request(during))
+            .expect("the link takes it");
+        let events = live
+            .settle()
+            .expect("the server answers what needs no room");
+        assert_eq!(
+            told(&events),
+            ["store-full", &format!("[fe80::{during:x}]:546")],
+        );
+
+        live.disk(Disk::Room).expect("there is room again");
+        live.deliver(&rapid_solicit(after))
+            .expect("the link takes it");
+        let events = live.settle().expect("the server answers");
+        assert_eq!(
+            told(&events),
+            [format!("[fe80::{after:x}]:546")],
+            "what came after"
+        );
+    }
+}
+
+#[test]
+fn a_relayed_message_of_many_fragments_arrives_whole_and_so_does_its_answer() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    let relay = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2);
+    let interface_id: Vec<u8> = (0..=250).cycle().take(40_000).collect();
+    let inner = information_request(0xc1).payload;
+    let header = [
+        &[12, 0][..],
+        &relay.octets(),
+        &Ipv6Addr::UNSPECIFIED.octets(),
+    ]
+    .concat();
+    let payload = [header, option(18, &interface_id), option(9, &inner)].concat();
+    let relayed = Datagram {
+        source: SocketAddrV6::new(relay, 547, 0, 0),
+        destination: "[2001:db8:1::1]:547".parse().expect("an address"),
+        payload,
+    };
+    live.deliver(&relayed).expect("the link takes it");
+    let events = live.settle().expect("the server answers");
+    let [Event::Answer(answer)] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(answer.destination, relayed.source);
+    assert_eq!(answer.source, relayed.destination);
+    assert_eq!(answer.payload[0], 13, "a Relay-reply");
+    let echo = option(18, &interface_id);
+    assert!(
+        answer.payload.windows(echo.len()).any(|part| part == echo),
+        "the Interface-Id"
+    );
+}
+
+fn option(code: u16, value: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(value.len()).expect("an option has at most 65,535 octets");
+    [&code.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::admit::{Query, QueryIa};
 use super::draft::Draft;
 use super::{DropReason, Engine, Place};
 use crate::config::{Host, Lifetimes, PoolUse, Reservation};
-use crate::lease::{IaKey, IaKind, LeaseState, Prefix, is_reserved};
+use crate::lease::{IaKey, IaKind, Lease, LeaseState, Prefix, is_reserved};
 use crate::wire::Duid;
 
 /// The client of a query, and what it may draw from.
@@ -19,19 +19,20 @@ pub(super) struct Client<'a> {
     pool: Option<PoolUse>,
 }
 
-impl Client<'_> {
-    /// What belongs to it.
-    fn reservations(&self, kind: IaKind) -> &[Reservation] {
-        match (self.host, kind) {
+impl<'a> Client<'a> {
+    /// What belongs to it. A valid lifetime of 0 takes it from the client without giving it to others.
+    fn reservations(&self, kind: IaKind) -> impl Iterator<Item = &'a Reservation> + use<'a> {
+        let reservations: &[_] = match (self.host, kind) {
             (Some(host), IaKind::Na) => &host.addresses,
             (Some(host), IaKind::Pd) => &host.prefixes,
             (None, _) => &[],
-        }
+        };
+        reservations.iter().filter(|it| it.lifetimes.valid_secs > 0)
     }
 
     /// The reservation of that address or prefix.
     pub(super) fn reservation(&self, kind: IaKind, prefix: Prefix) -> Option<Lifetimes> {
-        let mut reservations = self.reservations(kind).iter();
+        let mut reservations = self.reservations(kind);
         reservations
             .find(|it| it.prefix == prefix)
             .map(|it| it.lifetimes)
@@ -39,7 +40,7 @@ impl Client<'_> {
 
     /// Whether anything is configured for IAs of that kind.
     pub(super) fn has_source(&self, kind: IaKind) -> bool {
-        !self.reservations(kind).is_empty() || (kind == IaKind::Na && self.pool.is_some())
+        self.reservations(kind).next().is_some() || (kind == IaKind::Na && self.pool.is_some())
     }
 }
 
@@ -61,7 +62,10 @@ impl Engine {
             duid,
             place,
             host,
-            pool: host.and_then(|it| it.pool).or(of_link),
+            pool: host
+                .and_then(|it| it.pool)
+                .or(of_link)
+                .filter(|it| it.lifetimes.valid_secs > 0),
         })
     }
 
@@ -94,7 +98,9 @@ impl Engine {
                 self.pool_lifetimes(client, key, prefix)
                     .filter(|_| !upgrade)
             }) {
-                Some(lifetimes) if !draft.promises(prefix) => draft.grant(key, prefix, lifetimes),
+                Some(lifetimes) if !draft.promises(prefix) => {
+                    draft.grant(key, prefix, lifetimes, Some(lease));
+                }
                 _ => draft.retire(lease),
             }
         }
@@ -115,18 +121,14 @@ impl Engine {
             .map(|it| (it.prefix, it.lifetimes))
             .or_else(|| self.pick_from_pool(client, ia, draft));
         if let Some((prefix, lifetimes)) = found {
-            draft.grant(&key, prefix, lifetimes);
+            draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
         }
         found.is_some()
     }
 
-    /// Grants a lease that the client lists and that is its to have: reserved for it, or free in its pool.
-    pub(super) fn assign_listed(
-        &self,
-        client: &Client<'_>,
-        ia: &QueryIa<'_>,
-        draft: &mut Draft,
-    ) -> bool {
+    /// Grants a lease that the client lists and that is its to have, reserved for it or free in its pool, if
+    /// there is one.
+    pub(super) fn assign_listed(&self, client: &Client<'_>, ia: &QueryIa<'_>, draft: &mut Draft) {
         let key = ia.key(client.duid);
         let found = ia.leases().find_map(|prefix| {
             let reserved = client.reservation(ia.kind, prefix);
@@ -135,9 +137,8 @@ impl Engine {
                 .then_some((prefix, lifetimes))
         });
         if let Some((prefix, lifetimes)) = found {
-            draft.grant(&key, prefix, lifetimes);
+            draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
         }
-        found.is_some()
     }
 
     /// The lifetimes of an address of the client's pool; `None` if it is not in the pool, or is kept from it.
@@ -147,15 +148,18 @@ impl Engine {
         key: &IaKey,
         prefix: Prefix,
     ) -> Option<Lifetimes> {
-        let pool_use = client
-            .pool
-            .filter(|_| key.kind == IaKind::Na && prefix.length() == 128)?;
-        let pool = self.config.pools.get(pool_use.pool)?;
+        let pool_use = client.pool.filter(|_| key.kind == IaKind::Na)?;
         let address = prefix.address();
-        let fits = pool.contains(address)
+        let fits = self.is_in_pool(client, prefix)
             && !is_reserved(address)
             && !self.excluded.contains(address.to_bits());
         fits.then_some(pool_use.lifetimes)
+    }
+
+    /// Whether an address lies in the pool that the client draws from.
+    pub(super) fn is_in_pool(&self, client: &Client<'_>, prefix: Prefix) -> bool {
+        let pool = client.pool.and_then(|it| self.config.pools.get(it.pool));
+        prefix.length() == 128 && pool.is_some_and(|pool| pool.contains(prefix.address()))
     }
 
     /// Whether the binding may have that block now: nothing overlaps it, here or in the answer at hand.
@@ -167,16 +171,21 @@ impl Engine {
         (self.table.is_free(prefix) || own()) && !draft.promises(prefix)
     }
 
+    /// The lease of that block if it is one of the client's, be it in another binding.
+    fn held(&self, key: &IaKey, prefix: Prefix) -> Option<&Lease> {
+        self.table
+            .get(prefix)
+            .filter(|lease| lease.state() == LeaseState::Active && lease.holder().duid == key.duid)
+    }
+
     /// Whether a reserved address is free for a binding that has none, so that it gives up its pool address.
     fn reservation_awaits(&self, client: &Client<'_>, key: &IaKey, draft: &Draft) -> bool {
-        let reservations = client.reservations(key.kind);
+        let mut reservations = client.reservations(key.kind);
         let has_one = || {
             let mut leases = self.table.active(key);
             leases.any(|lease| client.reservation(key.kind, lease.prefix()).is_some())
         };
-        reservations
-            .iter()
-            .any(|it| self.table.is_free(it.prefix) && !draft.promises(it.prefix))
+        reservations.any(|it| self.table.is_free(it.prefix) && !draft.promises(it.prefix))
             && !has_one()
     }
 
@@ -194,22 +203,12 @@ impl Engine {
         Self: 'a,
     {
         let key = ia.key(client.duid);
-        let reservations = client.reservations(ia.kind);
-        let available = || {
-            reservations
-                .iter()
-                .filter(|it| self.is_available(&key, it.prefix, draft))
-        };
+        let reservations = || client.reservations(ia.kind);
+        let available = || reservations().filter(|it| self.is_available(&key, it.prefix, draft));
         let abandoned = |it: &&Reservation| {
-            let lease = self
-                .table
-                .get(it.prefix)
-                .filter(|it| it.state() == LeaseState::Active);
-            let holder = lease.map(crate::lease::Lease::holder);
+            let holder = self.held(&key, it.prefix).map(Lease::holder);
             !draft.promises(it.prefix)
-                && holder.is_some_and(|it| {
-                    it.duid == key.duid && it.kind == key.kind && !query.has_ia(it.kind, it.iaid)
-                })
+                && holder.is_some_and(|it| it.kind == key.kind && !query.has_ia(it.kind, it.iaid))
         };
         let listed = ia
             .leases()
@@ -230,7 +229,7 @@ impl Engine {
         listed
             .or_else(by_length)
             .or_else(|| available().next())
-            .or_else(|| reservations.iter().find(abandoned))
+            .or_else(|| reservations().find(abandoned))
             .copied()
     }
 
@@ -243,7 +242,7 @@ impl Engine {
     ) -> Option<(Prefix, Lifetimes)> {
         let pool_use = client.pool.filter(|_| ia.kind == IaKind::Na)?;
         let key = ia.key(client.duid);
-        let had = self.table.of_binding(&key).map(crate::lease::Lease::prefix);
+        let had = self.table.of_binding(&key).map(Lease::prefix);
         let wished = ia.leases().chain(had).find(|&prefix| {
             self.pool_lifetimes(client, &key, prefix).is_some()
                 && self.is_available(&key, prefix, draft)

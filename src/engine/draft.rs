@@ -97,8 +97,16 @@ impl Draft {
         });
     }
 
-    /// Grants a lease in the IA at hand, newly or once more.
-    pub(super) fn grant(&mut self, key: &IaKey, prefix: Prefix, lifetimes: Lifetimes) {
+    /// Grants a lease in the IA at hand, newly or, if the client `held` it, once more. It ends no sooner than
+    /// the client was told before, since nobody knows whether this answer reaches it.
+    pub(super) fn grant(
+        &mut self,
+        key: &IaKey,
+        prefix: Prefix,
+        lifetimes: Lifetimes,
+        held: Option<&Lease>,
+    ) {
+        let told = held.map_or(self.now, |lease| self.end_of(lease));
         self.leases.push(DraftLease { prefix, lifetimes });
         self.changes.push(Change {
             prefix,
@@ -106,7 +114,7 @@ impl Draft {
             state: LeaseState::Active,
             changed: self.now,
             preferred_until: self.now.after(lifetimes.preferred_secs),
-            valid_until: self.now.after(lifetimes.valid_secs),
+            valid_until: self.now.after(lifetimes.valid_secs).max(told),
         });
     }
 
@@ -122,16 +130,24 @@ impl Draft {
     }
 
     /// Extends a lease no more. The client may use it for as long as it was told, since nobody knows whether
-    /// this answer reaches it; only a lease without an end gets one, a day away.
+    /// this answer reaches it; only a lease without an end gets one.
     pub(super) fn retire(&mut self, lease: &Lease) {
-        let change = lease.change();
-        if change.valid_until == Timestamp::NEVER {
-            let until = self.now.after(RETIRED_SECS);
+        let valid_until = self.end_of(lease);
+        if valid_until != lease.valid_until() {
             self.changes.push(Change {
                 preferred_until: self.now,
-                valid_until: until,
-                ..change
+                valid_until,
+                ..lease.change()
             });
+        }
+    }
+
+    /// Until when the holder of a lease may use it after what it was told so far. One that was told of no end
+    /// hears of one within a day, if it is there.
+    fn end_of(&self, lease: &Lease) -> Timestamp {
+        match lease.valid_until() {
+            Timestamp::NEVER => self.now.after(RETIRED_SECS),
+            until => until,
         }
     }
 

@@ -119,6 +119,12 @@ impl Counters {
         *counter += 1;
     }
 
+    /// Counts a Reply as dropped that was decided on and then not sent.
+    pub(super) fn take_back(&mut self, reason: DropReason) {
+        self.replies = self.replies.saturating_sub(1);
+        self.count(Err(reason));
+    }
+
     /// Advertise messages sent.
     #[must_use]
     pub fn advertises(&self) -> u64 {
@@ -158,6 +164,18 @@ impl fmt::Display for Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_reply_that_was_withheld_counts_as_dropped_alone() {
+        let mut counters = Counters::default();
+        counters.count(Ok(MessageType::REPLY));
+        counters.count(Ok(MessageType::REPLY));
+        counters.take_back(DropReason::StoreFull);
+        assert_eq!(
+            counters.to_string(),
+            "advertises 0, replies 1, dropped store-full 1"
+        );
+    }
 
     #[test]
     fn every_reason_has_its_own_label_and_counter() {

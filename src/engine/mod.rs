@@ -1,6 +1,6 @@
 //! The decisions: one arrival, the leases and the time in; an answer and changes out.
 //!
-//! The life of a message: the relay chain is opened (`relay`), the message becomes a [`Query`](admit::Query)
+//! The life of a message: the relay chain is opened (`relay`), the message becomes a `Query`
 //! or is dropped (`admit`), one function per message type drafts the answer (`solicit` … `inform`), the
 //! draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
 //! Until the answer stands, nothing has changed, so every reason to drop a message comes before its first
@@ -25,6 +25,8 @@ mod renew;
 mod request;
 mod solicit;
 mod stateless;
+#[cfg(test)]
+mod tests;
 mod times;
 
 pub use drops::{Counters, DropReason};
@@ -183,7 +185,7 @@ impl Engine {
             Kind::Rebind => self.rebind(&query, draft)?,
             Kind::Release => self.release(&query, draft)?,
             Kind::Decline => self.decline(&query, draft)?,
-            Kind::InformationRequest => self.inform(&query, draft),
+            Kind::InformationRequest => Self::inform(draft),
         };
         if self.read_only && !draft.changes().is_empty() {
             return Err(DropReason::StoreFull);
@@ -218,9 +220,9 @@ impl Engine {
         &self.counters
     }
 
-    /// Counts an answer as dropped that was decided on and then not sent.
+    /// Counts an answer that promises something as dropped: it was decided on, and then not sent.
     pub fn take_back(&mut self, reason: DropReason) {
-        self.counters.count(Err(reason));
+        self.counters.take_back(reason);
     }
 
     /// The configuration in force.

@@ -26,6 +26,7 @@ impl Engine {
                 known = true;
             } else if creates && client.has_source(ia.kind) {
                 self.create_binding(query, &client, &ia, draft);
+                self.zero_misplaced(&client, &ia, draft);
                 known = true;
             } else if self.reclaim(&client, &ia, draft) {
                 known = true;
@@ -44,13 +45,20 @@ impl Engine {
     /// Answers an IA without a binding from what is certain: a listed lease that is the client's to have is
     /// granted, one that it must not use is shown with lifetimes 0. Says whether there was any.
     fn reclaim(&self, client: &Client<'_>, ia: &QueryIa<'_>, draft: &mut Draft) -> bool {
-        let granted = self.assign_listed(client, ia, draft);
+        self.assign_listed(client, ia, draft);
+        self.zero_misplaced(client, ia, draft);
+        draft.says_in_ia()
+    }
+
+    /// Shows listed leases that the client must not use with lifetimes 0: addresses that do not fit its link,
+    /// and what somebody else has. Beside a new lease only the former may stand (RFC 9915 §18.3.5).
+    fn zero_misplaced(&self, client: &Client<'_>, ia: &QueryIa<'_>, draft: &mut Draft) {
+        let granted = draft.grants_in_ia();
         for prefix in ia.leases() {
             let off_link = ia.kind == IaKind::Na && self.fits_link(client, prefix) == Some(false);
-            if granted || off_link || self.is_anothers(client, prefix) {
+            if off_link || (!granted && self.is_anothers(client, prefix)) {
                 draft.zero(prefix);
             }
         }
-        draft.says_in_ia()
     }
 }

@@ -18,6 +18,9 @@ impl Engine {
             draft.begin_ia(&ia.key(client.duid));
             if !self.extend_binding(query, &client, &ia, draft) {
                 self.create_binding(query, &client, &ia, draft);
+                if draft.grants_in_ia() {
+                    ia.leases().for_each(|prefix| draft.zero(prefix));
+                }
             }
         }
         draft.with_options = true;
@@ -50,8 +53,8 @@ impl Engine {
     }
 
     /// Answers an IA without a binding by creating one (RFC 9915 §18.3.4), so that a client whose binding
-    /// was lost keeps its lease where that is still free. What it lists and does not get is shown with
-    /// lifetimes 0. Where nothing is configured for it, the answer is NoBinding.
+    /// was lost keeps its lease where that is still free. Where nothing is configured for it, the answer is
+    /// NoBinding.
     pub(super) fn create_binding(
         &self,
         query: &Query<'_>,
@@ -61,11 +64,7 @@ impl Engine {
     ) {
         if !client.has_source(ia.kind) {
             draft.set_ia_status(StatusCode::NO_BINDING);
-        } else if self.assign(query, client, ia, draft) {
-            for prefix in ia.leases() {
-                draft.zero(prefix);
-            }
-        } else {
+        } else if !self.assign(query, client, ia, draft) {
             draft.set_none_available(ia.kind);
         }
     }

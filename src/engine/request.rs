@@ -36,7 +36,8 @@ impl Engine {
 
     /// Whether an address fits the client's link; `None` if nothing is known about that link.
     pub(super) fn fits_link(&self, client: &Client<'_>, address: Prefix) -> Option<bool> {
-        if client.reservation(IaKind::Na, address).is_some() {
+        // What the configuration gives to this client fits wherever it is.
+        if client.reservation(IaKind::Na, address).is_some() || self.is_in_pool(client, address) {
             return Some(true);
         }
         match client.place {

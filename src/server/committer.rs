@@ -32,6 +32,7 @@ impl Committer {
             index,
             incoming,
             outgoing,
+            full: false,
         };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
@@ -67,6 +68,8 @@ struct Worker {
     index: u32,
     incoming: Receiver<Batch>,
     outgoing: UnboundedSender<Result<Batch, store::Error>>,
+    /// The store found no room for the last batch, which is said once.
+    full: bool,
 }
 
 impl Worker {
@@ -78,7 +81,9 @@ impl Worker {
                     Ok(batch)
                 }
                 Err(error @ store::Error::Full { .. }) => {
-                    tracing::error!("{error}: messages that change leases go unanswered");
+                    if !self.full {
+                        tracing::error!("{error}: messages that change leases go unanswered");
+                    }
                     batch.outcome = Outcome {
                         full: true,
                         withheld: batch.outbox.withhold_promises(),
@@ -89,6 +94,7 @@ impl Worker {
                 Err(error @ store::Error::Failed { .. }) => Err(error),
             };
             let failed = returned.is_err();
+            self.full = returned.as_ref().is_ok_and(|batch| batch.outcome.full);
             let returned = returned.map(|mut batch| {
                 self.send(&batch);
                 batch.outbox.clear();
@@ -110,5 +116,181 @@ impl Worker {
                 tracing::error!("transmit to {} failed: {error}", answer.to);
             },
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Config, Interface, Lifetimes, Pool, PoolUse};
+    use crate::engine::{Arrival, Engine, Link};
+    use crate::lease::{ChangeLog, LeaseTable, Secret, Timestamp};
+    use crate::wire::{Duid, MessageType, OptionCode, Writer};
+    use std::net::{Ipv6Addr, SocketAddr, SocketAddrV6};
+    use std::path::PathBuf;
+
+    const SERVER: [u8; 4] = [0, 3, 0, 1];
+
+    /// A store that has only one thing to say.
+    struct Says(fn() -> Result<(), store::Error>);
+
+    impl LeaseStore for Says {
+        fn commit(&mut self, _: &ChangeLog) -> Result<(), store::Error> {
+            (self.0)()
+        }
+
+        fn wants_restatement(&self) -> bool {
+            false
+        }
+    }
+
+    fn source() -> io::Error {
+        io::Error::from(io::ErrorKind::Other)
+    }
+
+    fn full() -> Result<(), store::Error> {
+        Err(store::Error::Full {
+            path: PathBuf::from("leases"),
+            source: source(),
+        })
+    }
+
+    fn broken() -> Result<(), store::Error> {
+        let path = PathBuf::from("leases");
+        Err(store::Error::Failed {
+            operation: "sync",
+            path,
+            source: source(),
+        })
+    }
+
+    /// A message that asks, through a relay agent that listens at its own port, for what the type gives.
+    fn relayed(message_type: MessageType) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let mut writer = Writer::new(&mut octets);
+        let unspecified = Ipv6Addr::UNSPECIFIED;
+        writer.relay_message(
+            MessageType::RELAY_FORWARD,
+            0,
+            unspecified,
+            Ipv6Addr::LOCALHOST,
+        );
+        let inner = writer.open(OptionCode::RELAY_MESSAGE);
+        writer.message(message_type, [0, 0, message_type.0]);
+        writer.option(OptionCode::CLIENT_ID, &[0, 3, 0, 1, 2]);
+        if message_type == MessageType::REQUEST {
+            writer.option(OptionCode::SERVER_ID, &SERVER);
+            let ia = writer.open_ia(OptionCode::IA_NA, 1, 0, 0);
+            writer.close(ia);
+        }
+        writer.close(inner);
+        writer.option(OptionCode::RELAY_PORT, &[0, 0]);
+        writer.finish().expect("a small message");
+        octets
+    }
+
+    /// A batch with a Reply that promises an address and one that promises nothing, for that agent.
+    fn batch(agent: SocketAddrV6) -> Batch {
+        let lifetimes = Lifetimes {
+            preferred_secs: 10,
+            valid_secs: 20,
+        };
+        let config = Config {
+            interfaces: vec![Interface {
+                name: "lo".to_owned(),
+                preference: None,
+                rapid_commit: false,
+                pool: Some(PoolUse { pool: 0, lifetimes }),
+            }],
+            pools: vec![Pool {
+                name: "lan".to_owned(),
+                first: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1),
+                last: Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9),
+            }],
+            ..Config::default()
+        };
+        let link = Link {
+            name: "lo".to_owned(),
+            addresses: Vec::new(),
+        };
+        let server = Duid::new(&SERVER).expect("a DUID");
+        let secret = Secret::new([0; Secret::LEN]);
+        let mut engine = Engine::new(server, &secret, config, link, LeaseTable::default());
+        let mut batch = Batch::new();
+        for message_type in [MessageType::REQUEST, MessageType::INFORMATION_REQUEST] {
+            let payload = relayed(message_type);
+            let destination = Ipv6Addr::LOCALHOST;
+            let arrival = Arrival {
+                payload: &payload,
+                source: agent,
+                destination,
+            };
+            engine
+                .handle(Timestamp(1), &arrival, &mut batch.outbox)
+                .expect("an answer");
+        }
+        batch
+    }
+
+    /// What comes back from a store that says this, and the last octets of the transaction ids of the
+    /// answers that left.
+    fn commit(says: fn() -> Result<(), store::Error>) -> (Result<Batch, store::Error>, Vec<u8>) {
+        let agent = UdpSocket::bind("[::1]:0").expect("a socket");
+        agent
+            .set_nonblocking(true)
+            .expect("a socket that does not wait");
+        let SocketAddr::V6(address) = agent.local_addr().expect("an address") else {
+            panic!("an IPv6 socket has an IPv6 address")
+        };
+        let sender = UdpSocket::bind("[::1]:0").expect("a socket");
+        let loopback = nix::net::if_::if_nametoindex("lo").expect("loopback");
+        let mut committer =
+            Committer::start(Box::new(Says(says)), sender, loopback).expect("a thread");
+        committer.commit(batch(address));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let returned = runtime
+            .block_on(committer.next())
+            .expect("a batch or an error");
+        committer.finish();
+        let mut left = Vec::new();
+        let mut buffer = [0; 2048];
+        while let Ok(len) = agent.recv(&mut buffer) {
+            // Behind 34 octets of relay header and 4 of the option: message type and transaction id.
+            left.push(
+                buffer
+                    .get(..len)
+                    .and_then(|it| it.get(41))
+                    .copied()
+                    .expect("an answer"),
+            );
+        }
+        (returned, left)
+    }
+
+    #[test]
+    fn answers_leave_once_the_changes_are_durable() {
+        let (returned, left) = commit(|| Ok(()));
+        assert!(returned.is_ok_and(|it| it.outbox.is_empty() && !it.outcome.full));
+        assert_eq!(
+            left,
+            [MessageType::REQUEST.0, MessageType::INFORMATION_REQUEST.0]
+        );
+    }
+
+    #[test]
+    fn a_full_disk_keeps_back_what_promises_and_nothing_else() {
+        let (returned, left) = commit(full);
+        let outcome = returned.expect("a batch").outcome;
+        assert!(outcome.full && outcome.withheld == 1, "{outcome:?}");
+        assert_eq!(left, [MessageType::INFORMATION_REQUEST.0]);
+    }
+
+    #[test]
+    fn a_disk_that_fails_lets_nothing_leave() {
+        let (returned, left) = commit(broken);
+        assert!(returned.is_err_and(|error| error.to_string().contains("sync leases")));
+        assert_eq!(left, []);
     }
 }

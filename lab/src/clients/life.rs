@@ -2,8 +2,9 @@
 //! was restarted, and gives them back.
 
 use crate::clients::session::Session;
-use crate::clients::site::{ADDRESS, Assigned, DOWNSTREAM, HOST, PREFIX, Site};
+use crate::clients::site::{ADDRESS, DOWNSTREAM, HOST, PREFIX, Site};
 use crate::clients::{Client, Identity, Wants};
+use crate::link::watch::Assigned;
 use crate::rig::server::Program;
 use crate::rig::{INTERFACE, RigError};
 

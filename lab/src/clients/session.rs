@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::clients::site::{Assigned, Site};
+use crate::clients::site::Site;
 use crate::clients::{Client, Identity, Release};
 use crate::link::log::Log;
+use crate::link::watch::Assigned;
 use crate::link::{Process, wait};
 use crate::rig::RigError;
 

@@ -5,12 +5,13 @@ use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::link::owner::temporary_folder;
 use crate::link::tap::batch;
-use crate::link::{Cable, Error, Namespace, Watch};
+use crate::link::watch::{Assigned, Scope, Watch};
+use crate::link::{Cable, Error, Namespace};
 use crate::rig::server::{Program, Server};
 use crate::rig::{INTERFACE, RigError};
 
@@ -33,23 +34,20 @@ pub struct Site {
     folder: TempDir,
 }
 
-/// A global address of the client's machine.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Assigned {
-    /// The interface that it is on.
-    pub interface: String,
-    /// The address, with the length of its prefix.
-    pub address: String,
-    /// How many more seconds it may be used; `None` means for ever.
-    pub valid_secs: Option<u32>,
-}
-
 impl Site {
     /// Lays the cable and starts the server, which gives leases of these lifetimes.
     ///
     /// # Errors
     /// The system does not let us, or the server does not start.
     pub fn new(program: Program, lifetimes: (u32, u32)) -> Result<Self, RigError> {
+        Self::with_config(program, &configuration(lifetimes))
+    }
+
+    /// Lays the cable and starts the server with a configuration.
+    ///
+    /// # Errors
+    /// The system does not let us, or the server does not start.
+    pub fn with_config(program: Program, config: &str) -> Result<Self, RigError> {
         let Cable {
             server: at_server,
             client: namespace,
@@ -62,15 +60,12 @@ impl Site {
         );
         batch(&namespace, downstream)?;
 
-        let folder = tempfile::Builder::new()
-            .prefix("dhcp6lab-")
-            .tempdir()
-            .map_err(|error| RigError(format!("cannot make a temporary folder: {error}")))?;
+        let folder = temporary_folder()?;
         // Programs keep their state in these folders. Those of the machine are none of theirs.
         for place in ["/run", "/var/lib"] {
             namespace.mount_memory(Path::new(place), 1 << 20)?;
         }
-        let mut server = Server::new(program, at_server, &configuration(lifetimes))?;
+        let mut server = Server::new(program, at_server, config)?;
         server.start()?;
         Ok(Self {
             server,
@@ -139,42 +134,13 @@ impl Site {
     /// # Errors
     /// The system does not tell.
     pub fn assigned(&self) -> Result<Vec<Assigned>, Error> {
-        // What is told now may say what was noticed before, so that has to be forgotten first.
-        self.watch.clear()?;
-        let mut ip = Command::new("ip");
-        ip.args(["-6", "-oneline", "address", "show", "scope", "global"]);
-        let mut assigned: Vec<_> = self
-            .namespace
-            .command(ip)?
-            .lines()
-            .filter_map(Assigned::read)
-            .collect();
-        assigned.sort_by(|a, b| (&a.interface, &a.address).cmp(&(&b.interface, &b.address)));
-        Ok(assigned)
+        self.watch.look(&self.namespace, Scope::Global)
     }
 
     /// Readable when addresses have changed since the last look.
     #[must_use]
     pub fn changes(&self) -> BorrowedFd<'_> {
         self.watch.as_fd()
-    }
-}
-
-impl Assigned {
-    /// Reads `2: eth0 inet6 2001:db8:1::1000/128 scope global dynamic \ valid_lft 8sec preferred_lft 4sec`.
-    fn read(line: &str) -> Option<Self> {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let behind = |key: &str| {
-            let at = words.iter().position(|word| *word == key)?;
-            words.get(at + 1).copied()
-        };
-        Some(Self {
-            interface: words.get(1).map(|&word| word.to_owned())?,
-            address: behind("inet6")?.to_owned(),
-            valid_secs: behind("valid_lft")?
-                .strip_suffix("sec")
-                .and_then(|secs| secs.parse().ok()),
-        })
     }
 }
 
@@ -189,25 +155,4 @@ fn configuration((preferred, valid): (u32, u32)) -> String {
          \taddress-pool lan {preferred} {valid};\n\
          }};\n"
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_address_with_a_lifetime_and_one_without_are_read() {
-        let line = r"2: eth0    inet6 2001:db8:1::1000/128 scope global dynamic noprefixroute \       valid_lft 7sec preferred_lft 3sec";
-        let read = Assigned::read(line).expect("an address");
-        assert_eq!(
-            (
-                read.interface.as_str(),
-                read.address.as_str(),
-                read.valid_secs
-            ),
-            ("eth0", "2001:db8:1::1000/128", Some(7)),
-        );
-        let line = r"4: lan0    inet6 2001:db8:100::1/64 scope global \       valid_lft forever preferred_lft forever";
-        assert_eq!(Assigned::read(line).expect("an address").valid_secs, None);
-    }
 }

@@ -1,17 +1,10 @@
 //! A cable between two namespaces: the server's machine at one end, a client's at the other.
 
-use std::io::ErrorKind;
-use std::os::fd::AsFd as _;
-use std::process::Command;
-use std::time::{Duration, Instant};
-
 use crate::link::frame::Mac;
 use crate::link::tap::batch;
-use crate::link::{Error, Namespace, Watch, wait};
+use crate::link::watch::Watch;
+use crate::link::{Error, Namespace};
 use crate::rig::{INTERFACE, SERVER_MAC};
-
-/// How long a cable may take until it carries anything.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Two namespaces, each with an interface [`INTERFACE`]; what one of these sends, the other receives.
 #[derive(Debug)]
@@ -45,8 +38,8 @@ impl Cable {
         batch(&server, cable)?;
         batch(&client, format!("link set {INTERFACE} up\n"))?;
         // A cable takes a moment until it carries anything, and without that there is no address.
-        until_usable(&server, &server_watch)?;
-        until_usable(&client, &watch)?;
+        server_watch.until_ready(&server, INTERFACE)?;
+        watch.until_ready(&client, INTERFACE)?;
         Ok(Self {
             server,
             client,
@@ -57,23 +50,4 @@ impl Cable {
 
 fn text(mac: Mac) -> String {
     mac.map(|octet| format!("{octet:02x}")).join(":")
-}
-
-fn until_usable(namespace: &Namespace, watch: &Watch) -> Result<(), Error> {
-    let until = Instant::now() + PATIENCE;
-    loop {
-        // What is told now may say what was noticed before, so that has to be forgotten first.
-        watch.clear()?;
-        let mut ip = Command::new("ip");
-        ip.args(["-6", "-oneline", "address", "show", "dev", INTERFACE]);
-        ip.args(["scope", "link"]);
-        if !namespace.command(ip)?.trim().is_empty() {
-            return Ok(());
-        }
-        let failed = |source| Error::system(format!("use {INTERFACE}"), source);
-        if Instant::now() >= until {
-            return Err(failed(ErrorKind::TimedOut.into()));
-        }
-        wait(&[watch.as_fd()], until).map_err(failed)?;
-    }
 }

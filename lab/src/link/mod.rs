@@ -19,6 +19,7 @@ pub mod frame;
 pub mod log;
 pub mod neighbour;
 pub mod netns;
+pub mod owner;
 pub mod process;
 pub mod station;
 pub mod tap;
@@ -30,7 +31,6 @@ pub use netns::Namespace;
 pub use process::Process;
 pub use station::Station;
 pub use tap::Tap;
-pub use watch::Watch;
 
 /// Why there is no link. The text says what was tried.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +47,11 @@ pub enum Error {
         source: io::Error,
     },
     /// A program that was to set up the link did not.
-    #[error("`{command}` failed: {said}")]
+    #[error("{command}: {said}")]
     Tool {
         /// What was run.
         command: String,
-        /// Its standard error.
+        /// Its output.
         said: String,
     },
 }
@@ -121,11 +121,11 @@ pub fn run_to_end(mut command: Command) -> Result<String, Error> {
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(Error::Tool {
-        command: name,
-        said,
-    })
+    // Some tell on their standard output what went wrong.
+    let said = [output.stderr, output.stdout].concat();
+    let said = String::from_utf8_lossy(&said).trim().to_owned();
+    let command = format!("{name}: {}", output.status);
+    Err(Error::Tool { command, said })
 }
 
 /// Waits until one of these can be read from, has been closed by the other side, or the time has come.

@@ -8,6 +8,7 @@
 use std::any::Any;
 use std::fs;
 use std::io;
+use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -16,17 +17,20 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use netns_rs::{DefaultEnv, Env, NetNs};
+use netns_rs::NetNs;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
 
-use crate::link::{Error, Process, Unavailable, run_to_end};
+use crate::link::owner::{self, Owner};
+use crate::link::process::pidfd;
+use crate::link::{Error, Process, Unavailable, run_to_end, wait};
 
-/// What the names of the lab's namespaces begin with.
-const PREFIX: &str = "dhcp6lab-";
+/// How long programs that were killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -51,11 +55,10 @@ impl Namespace {
         if !geteuid().is_root() {
             return Err(Unavailable::Root.into());
         }
-        SWEPT.call_once(sweep);
+        SWEPT.call_once(owner::sweep);
 
-        let owner = Owner::this_process();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("{PREFIX}{}-{}-{count}", owner.pid, owner.started);
+        let name = format!("{}{count}", Owner::this_process().prefix());
         let netns = NetNs::new(&name).map_err(refused)?;
         let path = netns.path().to_owned();
         let mut namespace = Self {
@@ -226,79 +229,28 @@ fn quiet() -> Result<(), Error> {
     Ok(())
 }
 
-/// The process that a namespace belongs to. Numbers of processes come around again, so the time of its
-/// start, in ticks since the machine's, is part of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Owner {
-    pid: u32,
-    started: u64,
-}
-
-impl Owner {
-    fn this_process() -> Self {
-        let pid = std::process::id();
-        Self {
-            pid,
-            started: started(pid).unwrap_or_default(),
-        }
-    }
-
-    fn of(name: &str) -> Option<Self> {
-        let mut parts = name.strip_prefix(PREFIX)?.split('-');
-        Some(Self {
-            pid: parts.next()?.parse().ok()?,
-            started: parts.next()?.parse().ok()?,
-        })
-    }
-
-    fn lives(self) -> bool {
-        started(self.pid) == Some(self.started)
-    }
-}
-
-fn started(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is a name in parentheses, which may hold anything; the 22nd is what we want.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
-}
-
-/// Removes the namespaces whose owners are gone. What cannot be removed stays: it harms nobody.
-fn sweep() {
-    let Ok(entries) = fs::read_dir(DefaultEnv.persist_dir()) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if Owner::of(&name).is_some_and(|owner| !owner.lives()) {
-            end_everything_in(&entry.path());
-            if NetNs::get(&name).and_then(NetNs::remove).is_err() {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-}
-
-/// Kills whatever programs are still in a namespace: children that outlived the program we started.
-fn end_everything_in(namespace: &Path) {
+/// Kills whatever programs are still in a namespace, children that outlived the program we started, and
+/// waits for their end.
+pub(super) fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
     };
     let Ok(processes) = fs::read_dir("/proc") else {
         return;
     };
-    for entry in processes.flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
-            continue;
-        };
-        let there = fs::metadata(entry.path().join("ns/net"))
-            .is_ok_and(|found| (found.dev(), found.ino()) == (wanted.dev(), wanted.ino()));
-        if there {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    let inside = processes.flatten().filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let found = fs::metadata(entry.path().join("ns/net")).ok()?;
+        let there = (found.dev(), found.ino()) == (wanted.dev(), wanted.ino());
+        there.then_some(Pid::from_raw(pid))
+    });
+    let until = Instant::now() + PATIENCE;
+    for pid in inside {
+        // It may end by itself meanwhile, which is as good.
+        if let Ok(ended) = pidfd(pid)
+            && kill(pid, Signal::SIGKILL).is_ok()
+        {
+            let _ = wait(&[ended.as_fd()], until);
         }
     }
 }

@@ -40,7 +40,7 @@ impl Process {
         let mut child = command
             .spawn()
             .map_err(|source| Error::system(format!("start {name}"), source))?;
-        match pidfd(&child) {
+        match pidfd(pid(&child)) {
             Ok(ended) => Ok(Self { name, child, ended }),
             Err(source) => {
                 let _ = child.kill();
@@ -111,9 +111,9 @@ fn pid(child: &Child) -> Pid {
     unsafe_code,
     reason = "neither the standard library nor nix has pidfd_open yet"
 )]
-fn pidfd(child: &Child) -> io::Result<OwnedFd> {
+pub(super) fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: takes two integers, touches no memory of ours, and returns a descriptor or -1.
-    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid(child).as_raw(), 0) };
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
     let descriptor = i32::try_from(descriptor).unwrap_or(-1);
     if descriptor < 0 {
         return Err(io::Error::last_os_error());

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use tun_tap::{Iface, Mode};
 
 use crate::link::frame::{ETHERNET_LEN, MTU, Mac};
+use crate::link::watch::Watch;
 use crate::link::{Error, Namespace, Unavailable};
 
 /// The lab's end of a TAP. The interface goes away with it.
@@ -50,7 +51,9 @@ impl Tap {
             let _ = writeln!(setup, "addr add {address}/{length} dev {name} nodad");
         }
         let _ = writeln!(setup, "route add default dev {name}");
+        let watch = Watch::new(namespace)?;
         batch(namespace, setup)?;
+        watch.until_ready(namespace, name)?;
         Ok(Self {
             file,
             buffer: [0; ETHERNET_LEN + MTU],

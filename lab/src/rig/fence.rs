@@ -9,12 +9,12 @@ use std::net::{Ipv6Addr, SocketAddrV6};
 
 use crate::rig::{Datagram, Event};
 
-/// The lab's own client. No scenario may use its address.
+/// The client that sends it. No scenario may use its address.
 pub const FENCE_ADDRESS: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xfe);
 
-const ALL_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
-const CLIENT_PORT: u16 = 546;
-const SERVER_PORT: u16 = 547;
+pub(super) const ALL_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+pub(super) const CLIENT_PORT: u16 = 546;
+pub(super) const SERVER_PORT: u16 = 547;
 
 const INFORMATION_REQUEST: u8 = 11;
 const REPLY: u8 = 7;
@@ -36,7 +36,7 @@ pub fn request(number: u32) -> Datagram {
     }
 }
 
-/// The number of the Information-request that this answers; `None` if it is not for the lab's own client.
+/// The number of the Information-request that this answers; `None` if it is not for that client.
 #[must_use]
 pub fn answered(datagram: &Datagram) -> Option<u32> {
     match *datagram.payload {

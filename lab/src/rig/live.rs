@@ -8,6 +8,7 @@ use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use crate::link::{Namespace, Station, Tap};
+use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
@@ -17,12 +18,23 @@ use crate::rig::{
 /// How long a scenario may let time pass here.
 const ADVANCE_MAX: Duration = Duration::from_secs(5);
 
+/// How many renewals may fit into the page that the journal ends in.
+const RENEWALS_MAX: usize = 500;
+/// What the server says of a message that it has no room for.
+const STORE_FULL: &str = "store-full";
+const NO_BALLAST: &str = "the disk cannot be filled to the last octet without an address for a client \
+     of the lab's own: give the interface a pool, or play this scenario on the simulated rig";
+
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
 pub struct Live {
     server: Server,
     station: Station,
     ledger: Ledger,
+    /// What happened before the disk was filled or emptied, until somebody asks.
+    before: Vec<Event>,
+    /// What fills the disk, while it is full.
+    ballast: Option<Ballast>,
 }
 
 impl Live {
@@ -40,6 +52,8 @@ impl Live {
             server,
             station,
             ledger: Ledger::default(),
+            before: Vec::new(),
+            ballast: None,
         })
     }
 
@@ -55,6 +69,54 @@ impl Live {
             self.ledger.answer(datagram);
         }
         Ok(())
+    }
+
+    /// What comes of a message of the lab's own client.
+    fn ask(&mut self, message: &Datagram) -> Result<Option<Event>, RigError> {
+        self.deliver(message)?;
+        Ok(self.settle()?.pop())
+    }
+
+    /// Renews the lab's own lease until that has the given result.
+    fn renew_until(
+        &mut self,
+        ballast: &mut Ballast,
+        done: impl Fn(&Event) -> bool,
+    ) -> Result<(), RigError> {
+        for _ in 0..RENEWALS_MAX {
+            if self
+                .ask(&ballast.message(Message::Renew))?
+                .is_some_and(|event| done(&event))
+            {
+                return Ok(());
+            }
+        }
+        Err(self.server.failure("does not notice how full its disk is"))
+    }
+
+    /// Takes all space, up to where the server says that it drops a message for want of it: from then on
+    /// it does so with every message that changes a lease.
+    fn fill(&mut self) -> Result<(), RigError> {
+        let offer = self.ask(&Ballast::solicit())?;
+        let mut ballast = match &offer {
+            Some(Event::Answer(advertise)) => Ballast::offered(advertise),
+            _ => None,
+        }
+        .ok_or_else(|| RigError(NO_BALLAST.into()))?;
+        self.ask(&ballast.message(Message::Request))?;
+        self.server.fill_disk()?;
+        self.renew_until(&mut ballast, |event| {
+            *event == Event::Drop(STORE_FULL.into())
+        })?;
+        self.ballast = Some(ballast);
+        Ok(())
+    }
+
+    /// Gives the space back, and waits until the server has noticed.
+    fn make_room(&mut self, mut ballast: Ballast) -> Result<(), RigError> {
+        self.server.empty_disk()?;
+        self.renew_until(&mut ballast, |event| matches!(event, Event::Answer(_)))?;
+        self.ask(&ballast.message(Message::Release)).map(drop)
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
@@ -91,7 +153,9 @@ impl Rig for Live {
             if self.ledger.settled() {
                 // What the server said before it answered the fence may have come after our last look.
                 self.collect()?;
-                return Ok(self.ledger.take());
+                let mut events = std::mem::take(&mut self.before);
+                events.extend(self.ledger.take());
+                return Ok(events);
             }
             if Instant::now() >= until {
                 return Err(self.server.failure("does not answer any more"));
@@ -127,8 +191,16 @@ impl Rig for Live {
         self.relaunch(config)
     }
 
-    fn disk(&mut self, _disk: Disk) -> Result<(), RigError> {
-        Err(RigError("the live rig has no say over the disk yet".into()))
+    fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
+        // What is still to come belongs to the time before; the next call of `settle` tells of it.
+        let before = self.settle()?;
+        match (disk, self.ballast.take()) {
+            (Disk::Full, None) => self.fill()?,
+            (Disk::Room, Some(ballast)) => self.make_room(ballast)?,
+            (_, as_it_is) => self.ballast = as_it_is,
+        }
+        self.before.extend(before);
+        Ok(())
     }
 }
 

@@ -3,9 +3,11 @@
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+pub mod ballast;
 pub mod fence;
 pub mod live;
 pub mod server;
+pub mod sim;
 
 /// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +101,7 @@ pub trait Rig {
     /// The server does not end or start.
     fn restart(&mut self, config: Option<&str>) -> Result<(), RigError>;
 
-    /// Fills the disk that holds the leases, or makes room on it.
+    /// Fills the disk that holds the leases, or makes room on it. When this returns, the server has noticed.
     ///
     /// # Errors
     /// The rig has no say over the disk.

@@ -4,7 +4,7 @@
 //! which outlives the process and can be filled up.
 
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
 use crate::link::log::Log;
+use crate::link::owner::temporary_folder;
 use crate::link::{self, Namespace, Process, wait};
 use crate::rig::{INTERFACE, RigError, SECRET, SERVER_DUID};
 
@@ -22,6 +23,10 @@ use crate::rig::{INTERFACE, RigError, SECRET, SERVER_DUID};
 pub const PATIENCE: Duration = Duration::from_secs(10);
 /// How much the disk of the leases holds.
 const DISK_BYTES: u64 = 4 << 20;
+
+/// Where the leases are, on that disk, and what takes the rest of it when it is to be full.
+const LEASES: &str = "disk/leases";
+const FILLER: &str = "disk/filler";
 
 /// Where the server comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,10 +79,7 @@ impl Server {
     /// # Errors
     /// They cannot be written.
     pub fn new(program: Program, namespace: Namespace, config: &str) -> Result<Self, RigError> {
-        let folder = tempfile::Builder::new()
-            .prefix("dhcp6lab-")
-            .tempdir()
-            .map_err(|error| RigError(format!("cannot make a temporary folder: {error}")))?;
+        let folder = temporary_folder()?;
         let server = Self {
             program,
             running: None,
@@ -94,10 +96,15 @@ impl Server {
             "dhcp6s_duid",
             &[&length.to_ne_bytes()[..], &SERVER_DUID].concat(),
         )?;
-        let leases = server.path("leases");
-        fs::create_dir(&leases)
-            .map_err(|error| RigError(format!("cannot make {}: {error}", leases.display())))?;
-        server.namespace.mount_memory(&leases, DISK_BYTES)?;
+        let disk = server.path("disk");
+        let leases = server.path(LEASES);
+        fs::create_dir(&disk)
+            .map_err(|error| RigError(format!("cannot make {}: {error}", disk.display())))?;
+        server.namespace.mount_memory(&disk, DISK_BYTES)?;
+        server
+            .namespace
+            .run(move || fs::create_dir(leases))
+            .map_err(|error| RigError(format!("cannot make a folder for leases: {error}")))?;
         if let Program::Image(_) = server.program {
             server.give_to(CONTAINER_USER)?;
         }
@@ -106,14 +113,52 @@ impl Server {
 
     fn give_to(&self, user: u32) -> Result<(), RigError> {
         let folder = self.folder.path().to_owned();
-        let failed = |error| RigError(format!("cannot give the server its folder: {error}"));
+        let leases = self.path(LEASES);
         let give = move || -> io::Result<()> {
             for entry in fs::read_dir(&folder)? {
                 chown(entry?.path(), Some(user), Some(user))?;
             }
-            chown(folder, Some(user), Some(user))
+            chown(folder, Some(user), Some(user))?;
+            chown(leases, Some(user), Some(user))
         };
-        self.namespace.run(give).map_err(failed)
+        self.namespace
+            .run(give)
+            .map_err(|error| RigError(format!("cannot give the server its folder: {error}")))
+    }
+
+    /// Takes all the space that is left on the disk of the leases. The page that a file ends in belongs
+    /// to the file, so what is appended to that page still has room: see `ballast`.
+    ///
+    /// # Errors
+    /// Something other than the end of the space stops it.
+    pub fn fill_disk(&self) -> Result<(), RigError> {
+        let filler = self.path(FILLER);
+        let fill = move || -> io::Result<()> {
+            let mut filler = fs::File::create(filler)?;
+            loop {
+                match filler.write(&[0; 4096]) {
+                    Err(error) if error.kind() == ErrorKind::StorageFull => return Ok(()),
+                    other => other?,
+                };
+            }
+        };
+        self.namespace
+            .run(fill)
+            .map_err(|error| RigError(format!("cannot fill the disk: {error}")))
+    }
+
+    /// Gives that space back.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn empty_disk(&self) -> Result<(), RigError> {
+        let filler = self.path(FILLER);
+        match self.namespace.run(move || fs::remove_file(filler)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(RigError(format!("cannot make room on the disk: {error}")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Gives it a configuration, which it reads when it starts.
@@ -198,7 +243,7 @@ impl Server {
             .arg("--duid")
             .arg(self.path("dhcp6s_duid"))
             .arg("--leases")
-            .arg(self.leases.clone().unwrap_or_else(|| self.path("leases")))
+            .arg(self.leases.clone().unwrap_or_else(|| self.path(LEASES)))
             .arg(INTERFACE)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -231,10 +276,8 @@ impl Server {
         command.args(["--cap-drop", "all", "--cap-add", "NET_BIND_SERVICE"]);
         command.args(["--security-opt", "no-new-privileges"]);
         command.args(["--user", &format!("{CONTAINER_USER}:{CONTAINER_USER}")]);
-        command.args([
-            "--network",
-            &format!("ns:{}", self.namespace.path().display()),
-        ]);
+        // podman is in the namespace itself.
+        command.args(["--network", "host"]);
         command.args(["--volume", &format!("{folder}:{folder}"), image]);
         command
     }

@@ -1,0 +1,295 @@
+//! A `send` step → a datagram, deliberately broken ones included.
+//!
+//! Knows nothing of `dhcp6s::wire`, which would refuse to write most of what has to be tested.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::net::{Ipv6Addr, SocketAddrV6};
+
+use crate::dissect::{Message as Tree, Value};
+use crate::rig::{Datagram, SERVER_DUID};
+use crate::scenario::{
+    Block, Client, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send, Several,
+};
+
+/// Where clients listen (RFC 9915 §7.2).
+pub const CLIENT_PORT: u16 = 546;
+/// Where servers and relay agents listen (RFC 9915 §7.2).
+pub const SERVER_PORT: u16 = 547;
+/// The group that clients send to (RFC 9915 §7.1).
+pub const AGENTS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+/// The group that relay agents send to (RFC 9915 §7.1).
+pub const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
+
+const CLIENT_ID: u16 = 1;
+const SERVER_ID: u16 = 2;
+const IA_NA: u16 = 3;
+const IA_TA: u16 = 4;
+const ADDRESS: u16 = 5;
+const OPTION_REQUEST: u16 = 6;
+const ELAPSED_TIME: u16 = 8;
+const RELAY_MESSAGE: u16 = 9;
+const RAPID_COMMIT: u16 = 14;
+const INTERFACE_ID: u16 = 18;
+const IA_PD: u16 = 25;
+const PREFIX: u16 = 26;
+
+const REQUEST: u8 = 3;
+const CONFIRM: u8 = 4;
+const RENEW: u8 = 5;
+const REBIND: u8 = 6;
+const RELEASE: u8 = 8;
+const DECLINE: u8 = 9;
+const RELAY_FORWARD: u8 = 12;
+
+/// What a client knows from earlier answers, and what it said last.
+#[derive(Clone, Debug, Default)]
+pub struct Memory {
+    xid: u32,
+    last: Vec<u8>,
+    server_id: Option<Vec<u8>>,
+    /// By the code of the IA option and the IAID.
+    leases: HashMap<(u16, u32), Vec<Block>>,
+}
+
+impl Memory {
+    /// Takes what an answer gives: the server's DUID, and the leases of every IA that has some.
+    pub fn learn(&mut self, answer: &Tree) {
+        let server_id = answer.options.first(SERVER_ID);
+        self.server_id = server_id
+            .map(|it| it.octets.clone())
+            .or(self.server_id.take());
+        for option in &answer.options.list {
+            let Value::Ia { iaid, options, .. } = &option.value else {
+                continue;
+            };
+            let listed = options.list.iter().filter_map(|it| listed(&it.value));
+            // One with a valid lifetime of 0 is taken, not given.
+            let given = listed.filter(|it| it.valid > 0).map(|it| it.block);
+            let given: Vec<Block> = given.collect();
+            if !given.is_empty() {
+                self.leases.insert((option.code, *iaid), given);
+            }
+        }
+    }
+
+    /// The server's DUID: the one that answered last, or the one that every server of the lab has.
+    fn server_id(&self) -> &[u8] {
+        self.server_id.as_deref().unwrap_or(&SERVER_DUID)
+    }
+}
+
+/// The lease that an option in an IA lists.
+fn listed(value: &Value) -> Option<Lease> {
+    let (address, length, preferred, valid) = if let Value::Address {
+        address,
+        preferred,
+        valid,
+        ..
+    } = value
+    {
+        (*address, None, *preferred, *valid)
+    } else if let Value::Prefix {
+        prefix,
+        length,
+        preferred,
+        valid,
+        ..
+    } = value
+    {
+        (*prefix, Some(*length), *preferred, *valid)
+    } else {
+        return None;
+    };
+    Some(Lease {
+        block: Block { address, length },
+        preferred,
+        valid,
+        options: Vec::new(),
+    })
+}
+
+/// The datagram of a `send` step. `fresh` is the transaction id of a message that does not say its own.
+#[must_use]
+pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -> Datagram {
+    let octets = match &send.message {
+        Message::Client(message_type, fields) => {
+            memory.xid = match fields.xid {
+                Some(xid) => xid,
+                None if fields.same_xid => memory.xid,
+                None => fresh,
+            };
+            message(*message_type, fields, client, memory)
+        }
+        Message::Relay(message_type, hop) => {
+            relay_level(*message_type, hop, 0, client.address, None)
+        }
+        Message::Raw(octets) => octets.clone(),
+        Message::Again => memory.last.clone(),
+    };
+    memory.last.clone_from(&octets);
+    travel(send, client, octets)
+}
+
+/// Wraps a message in its relay levels and addresses it.
+fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
+    let (mut from, mut port, mut to) = (client.address, CLIENT_PORT, AGENTS_AND_SERVERS);
+    if matches!(send.message, Message::Relay(..)) {
+        (from, port, to) = (agent_address(0), SERVER_PORT, SERVERS);
+    }
+    for (index, hop) in send.transport.relay.iter().rev().enumerate() {
+        octets = relay_level(RELAY_FORWARD, hop, index, from, Some(&octets));
+        from = hop.address.unwrap_or_else(|| agent_address(index));
+        (port, to) = (SERVER_PORT, SERVERS);
+    }
+    let source = &send.transport.source;
+    let at = |address, port| SocketAddrV6::new(address, port, 0, 0);
+    Datagram {
+        source: at(source.address.unwrap_or(from), source.port.unwrap_or(port)),
+        destination: at(send.transport.to.map_or(to, |it| it.0), SERVER_PORT),
+        payload: octets,
+    }
+}
+
+/// The address of a relay agent that does not say its own, counted from the client.
+fn agent_address(index: usize) -> Ipv6Addr {
+    let last = u16::try_from(index)
+        .unwrap_or(u16::MAX)
+        .saturating_add(0xe1);
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last)
+}
+
+fn relay_level(
+    message_type: u8,
+    hop: &Hop,
+    index: usize,
+    peer: Ipv6Addr,
+    inner: Option<&[u8]>,
+) -> Vec<u8> {
+    let hops = hop.hops.or_else(|| u8::try_from(index).ok());
+    let mut octets = vec![message_type, hops.unwrap_or(u8::MAX)];
+    octets.extend(hop.link.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
+    octets.extend(hop.peer.unwrap_or(peer).octets());
+    if let Some(id) = &hop.interface_id {
+        octets.extend(option(INTERFACE_ID, &id.0));
+    }
+    if let Some(inner) = inner {
+        octets.extend(option(RELAY_MESSAGE, inner));
+    }
+    octets.extend(hop.options.iter().flat_map(raw));
+    octets
+}
+
+/// A message between client and server.
+fn message(message_type: u8, fields: &Fields, client: &Client, memory: &Memory) -> Vec<u8> {
+    let mut options = Vec::new();
+    let own = Several(vec![Identifier::Own]);
+    for id in &fields.client_id.as_ref().unwrap_or(&own).0 {
+        options.push(option(CLIENT_ID, identifier(id, client, memory)));
+    }
+    let to_one_server = matches!(message_type, REQUEST | RENEW | RELEASE | DECLINE);
+    let usual = Several(if to_one_server {
+        vec![Identifier::Server]
+    } else {
+        vec![]
+    });
+    for id in &fields.server_id.as_ref().unwrap_or(&usual).0 {
+        options.push(option(SERVER_ID, identifier(id, client, memory)));
+    }
+    if let Elapsed::Hundredths(time) = fields.elapsed.unwrap_or(Elapsed::Hundredths(0)) {
+        options.push(option(ELAPSED_TIME, &time.to_be_bytes()));
+    }
+    if fields.rapid_commit {
+        options.push(option(RAPID_COMMIT, &[]));
+    }
+    if let Some(codes) = &fields.oro {
+        let codes: Vec<u8> = codes.0.iter().flat_map(|it| it.0.to_be_bytes()).collect();
+        options.push(option(OPTION_REQUEST, &codes));
+    }
+    for (code, ias) in [
+        (IA_NA, &fields.ia_na),
+        (IA_TA, &fields.ia_ta),
+        (IA_PD, &fields.ia_pd),
+    ] {
+        for ia in &ias.0 {
+            for iaid in (ia.iaid..=u32::MAX).take(ia.count.unwrap_or(1) as usize) {
+                options.push(ia_option(message_type, code, ia, iaid, memory));
+            }
+        }
+    }
+    options.extend(fields.options.iter().map(raw));
+    if fields.reverse {
+        options.reverse();
+    }
+    let [_, xid @ ..] = memory.xid.to_be_bytes();
+    let mut octets = vec![message_type];
+    octets.extend(xid);
+    octets.extend(options.concat());
+    octets.truncate(fields.truncate.unwrap_or(usize::MAX));
+    octets.extend(fields.append.iter().flat_map(|it| &it.0));
+    octets
+}
+
+fn identifier<'a>(id: &'a Identifier, client: &'a Client, memory: &'a Memory) -> &'a [u8] {
+    match id {
+        Identifier::Octets(octets) => octets,
+        Identifier::Own => &client.duid,
+        Identifier::Server => memory.server_id(),
+    }
+}
+
+fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -> Vec<u8> {
+    let mut octets = iaid.to_be_bytes().to_vec();
+    if code != IA_TA {
+        octets.extend(ia.t1.to_be_bytes());
+        octets.extend(ia.t2.to_be_bytes());
+    }
+    match &ia.leases {
+        Some(leases) => octets.extend(leases.0.iter().flat_map(lease_option)),
+        None => {
+            let names_leases = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE];
+            let held = memory.leases.get(&(code, iaid));
+            let held = held.filter(|_| names_leases.contains(&message_type));
+            octets.extend(
+                held.into_iter()
+                    .flatten()
+                    .flat_map(|it| lease_option(&Lease::from(*it))),
+            );
+        }
+    }
+    octets.extend(ia.options.iter().flat_map(raw));
+    option(code, &octets)
+}
+
+fn lease_option(lease: &Lease) -> Vec<u8> {
+    let address = lease.block.address.octets();
+    let lifetimes = [lease.preferred.to_be_bytes(), lease.valid.to_be_bytes()].concat();
+    let (code, mut octets) = match lease.block.length {
+        None => (ADDRESS, [address.as_slice(), &lifetimes].concat()),
+        Some(length) => (PREFIX, [lifetimes.as_slice(), &[length], &address].concat()),
+    };
+    octets.extend(lease.options.iter().flat_map(raw));
+    option(code, &octets)
+}
+
+fn raw(written: &RawOption) -> Vec<u8> {
+    let mut content = written.hex.0.clone();
+    content.extend(written.text.bytes());
+    content.resize(content.len() + written.zeros, 0);
+    let mut octets = option(written.code.0, &content);
+    if let (Some(length), Some(field)) = (written.length, octets.get_mut(2..4)) {
+        field.copy_from_slice(&length.to_be_bytes());
+    }
+    octets
+}
+
+/// An option; content that is too long for its length field makes it lie, which is as good as any.
+fn option(code: u16, content: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(content.len()).unwrap_or(u16::MAX);
+    let mut octets = code.to_be_bytes().to_vec();
+    octets.extend(length.to_be_bytes());
+    octets.extend(content);
+    octets
+}

@@ -1,0 +1,190 @@
+//! Steps → datagrams, read back by `dissect`.
+
+use super::*;
+use crate::dissect::{self, Head, Opt};
+use crate::scenario::{Code, Hex, Transport};
+use proptest::prelude::*;
+
+fn client() -> Client {
+    Client {
+        name: "first".into(),
+        duid: vec![0, 3, 0, 1, 2],
+        address: "fe80::c1".parse().expect("an address"),
+    }
+}
+
+fn sent(message: Message, relay: Vec<Hop>) -> Datagram {
+    let send = Send {
+        from: "first".into(),
+        transport: Transport {
+            relay,
+            ..Transport::default()
+        },
+        message,
+    };
+    datagram(&send, &client(), &mut Memory::default(), 7)
+}
+
+fn solicit(fields: Fields) -> Tree {
+    dissect::message(&sent(Message::Client(1, fields), vec![]).payload)
+}
+
+fn codes(tree: &Tree) -> Vec<u16> {
+    tree.options.list.iter().map(|it| it.code).collect()
+}
+
+#[test]
+fn identifiers_are_as_many_as_the_step_says() {
+    let server = Some(Several(vec![Identifier::Server]));
+    let with = |client_id, server_id| {
+        codes(&solicit(Fields {
+            client_id,
+            server_id,
+            ..Fields::default()
+        }))
+    };
+    assert_eq!(with(None, None), [CLIENT_ID, ELAPSED_TIME]);
+    assert_eq!(
+        with(Some(Several(vec![])), server),
+        [SERVER_ID, ELAPSED_TIME]
+    );
+    let two = Some(Several(vec![Identifier::Own, Identifier::Octets(vec![9])]));
+    assert_eq!(with(two, None), [CLIENT_ID, CLIENT_ID, ELAPSED_TIME]);
+}
+
+#[test]
+fn messages_for_one_server_name_it() {
+    for message_type in 1..=11 {
+        let message = sent(Message::Client(message_type, Fields::default()), vec![]);
+        let names = codes(&dissect::message(&message.payload)).contains(&SERVER_ID);
+        assert_eq!(
+            names,
+            matches!(message_type, 3 | 5 | 8 | 9),
+            "{message_type}"
+        );
+    }
+}
+
+#[test]
+fn an_option_may_lie_about_its_length() {
+    let tree = solicit(Fields {
+        elapsed: Some(Elapsed::Absent),
+        client_id: Some(Several(vec![])),
+        options: vec![RawOption {
+            code: Code(7),
+            hex: Hex(vec![5]),
+            text: String::new(),
+            zeros: 0,
+            length: Some(2),
+        }],
+        ..Fields::default()
+    });
+    assert!(tree.options.list.is_empty());
+    assert_eq!(tree.options.rest, [0, 7, 0, 2, 5]);
+}
+
+#[test]
+fn relay_agents_count_hops_and_name_who_was_before_them() {
+    let hops = vec![Hop::default(), Hop::default()];
+    let datagram = sent(Message::Client(1, Fields::default()), hops);
+    assert_eq!(datagram.source.to_string(), "[fe80::e2]:547");
+    assert_eq!(*datagram.destination.ip(), SERVERS);
+    let tree = dissect::message(&datagram.payload);
+    let heads: Vec<String> = tree
+        .levels()
+        .map(|level| match &level.head {
+            Head::Relay { hops, link, peer } => format!("{hops} {link} {peer}"),
+            Head::Client { xid } => format!("{xid}"),
+            Head::Cut(_) => "cut".to_owned(),
+        })
+        .collect();
+    assert_eq!(heads, ["1 :: fe80::e1", "0 :: fe80::c1", "7"]);
+}
+
+fn lease() -> impl Strategy<Value = Lease> {
+    let length = proptest::option::of(0..=128u8);
+    (any::<u128>(), length, any::<[u32; 2]>()).prop_map(|(address, length, [preferred, valid])| {
+        Lease {
+            block: Block {
+                address: Ipv6Addr::from_bits(address),
+                length,
+            },
+            preferred,
+            valid,
+            options: vec![],
+        }
+    })
+}
+
+fn ia() -> impl Strategy<Value = Ia> {
+    let leases = proptest::collection::vec(lease(), 0..4);
+    (any::<[u32; 3]>(), leases).prop_map(|([iaid, t1, t2], leases)| Ia {
+        iaid,
+        count: None,
+        t1,
+        t2,
+        leases: Some(Several(leases)),
+        options: vec![],
+    })
+}
+
+/// What an IA option says, in the terms of a step.
+fn read_back(option: &Opt) -> Option<Ia> {
+    let Value::Ia {
+        iaid,
+        t1,
+        t2,
+        options,
+    } = &option.value
+    else {
+        return None;
+    };
+    let leases = options.list.iter().map(|it| listed(&it.value));
+    Some(Ia {
+        iaid: *iaid,
+        count: None,
+        t1: *t1,
+        t2: *t2,
+        leases: Some(Several(leases.collect::<Option<_>>()?)),
+        options: vec![],
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_composed_is_dissected_to_the_same(
+        message_type in 1..12u8,
+        xid in 0..1u32 << 24,
+        time: u16,
+        requested in proptest::collection::vec(any::<u16>(), 0..9),
+        ia_na in proptest::collection::vec(ia(), 0..4),
+        ia_pd in proptest::collection::vec(ia(), 0..4),
+        reverse: bool,
+    ) {
+        let fields = Fields {
+            xid: Some(xid),
+            elapsed: Some(Elapsed::Hundredths(time)),
+            oro: Some(Several(requested.iter().copied().map(Code).collect())),
+            ia_na: Several(ia_na.clone()),
+            ia_pd: Several(ia_pd.clone()),
+            reverse,
+            ..Fields::default()
+        };
+        let datagram = sent(Message::Client(message_type, fields), vec![]);
+        let mut tree = dissect::message(&datagram.payload);
+        if reverse {
+            tree.options.list.reverse();
+        }
+        prop_assert_eq!(tree.message_type, message_type);
+        prop_assert_eq!(tree.xid(), Some(xid));
+        prop_assert!(tree.options.rest.is_empty());
+        let value = |code| tree.options.first(code).map(|it| it.value.clone());
+        prop_assert_eq!(value(CLIENT_ID), Some(Value::Duid(client().duid)));
+        prop_assert_eq!(value(ELAPSED_TIME), Some(Value::Number(time.into())));
+        prop_assert_eq!(value(OPTION_REQUEST), Some(Value::Codes(requested)));
+        for (code, ias) in [(IA_NA, ia_na), (IA_PD, ia_pd)] {
+            let read: Option<Vec<Ia>> = tree.options.all(code).map(read_back).collect();
+            prop_assert_eq!(read, Some(ias));
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! A first look: a server and a client in two namespaces, and what they say to each other.
+
+use std::io::{self, Write};
+use std::net::{SocketAddr, SocketAddrV6, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clients::site::Site;
+use crate::ladder;
+use crate::player;
+use crate::rig::server::{PATIENCE, Program};
+use crate::rig::{Datagram, Disk, Event, INTERFACE, Rig, RigError};
+use crate::scenario::Scenario;
+
+/// Makes two namespaces joined by a cable, starts the server in one, plays a client in the other, and
+/// prints the exchange as a ladder. Everything is gone afterwards.
+///
+/// # Errors
+/// There can be no namespaces here, the server does not start, or it answers wrongly.
+pub fn run(server: PathBuf, out: &mut dyn Write) -> Result<(), RigError> {
+    let scenario = Scenario::parse(Path::new("demo.yaml"), include_str!("demo.yaml"))
+        .map_err(|error| RigError(error.to_string()))?;
+    let mut say = |text: &str| {
+        writeln!(out, "{text}").map_err(|error| RigError(format!("cannot print: {error}")))
+    };
+    say("two namespaces, joined by a cable: a client in one, dhcp6s in the other")?;
+    let site = Site::with_config(Program::Binary(server), &scenario.config)?;
+    let mut cable = Cable::new(site)?;
+    let played = player::play(&scenario, &mut cable);
+    say("")?;
+    say(&ladder::draw(&played.text(), "client", "dhcp6s"))?;
+    match played.failures.first() {
+        Some(failure) => Err(RigError(failure.to_string())),
+        None => say(
+            "an address and a prefix, promised only after they were on disk, and extended by the Renew\n\
+             next: README.md, or `cargo lab run scenarios` to see the server tested",
+        ),
+    }
+}
+
+/// A client's end of a cable, as an ordinary UDP socket.
+struct Cable {
+    socket: UdpSocket,
+    index: u32,
+    /// Messages that were sent and are not answered yet: this server answers every one of them.
+    open: usize,
+    /// Keeps both namespaces and the server.
+    _site: Site,
+}
+
+impl Cable {
+    fn new(site: Site) -> Result<Self, RigError> {
+        let failed = |error: io::Error| RigError(format!("cannot open the client's port: {error}"));
+        let open = || -> io::Result<(UdpSocket, u32)> {
+            let socket = UdpSocket::bind("[::]:546")?;
+            socket.set_read_timeout(Some(PATIENCE))?;
+            Ok((socket, nix::net::if_::if_nametoindex(INTERFACE)?))
+        };
+        let (socket, index) = site.namespace().run(open).map_err(failed)?;
+        Ok(Self {
+            socket,
+            index,
+            open: 0,
+            _site: site,
+        })
+    }
+}
+
+impl Rig for Cable {
+    fn name(&self) -> &'static str {
+        "cable"
+    }
+
+    fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        let to = datagram.destination;
+        let to = SocketAddrV6::new(*to.ip(), to.port(), 0, self.index);
+        self.socket
+            .send_to(&datagram.payload, to)
+            .map_err(|error| RigError(format!("cannot send: {error}")))?;
+        self.open += 1;
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<Vec<Event>, RigError> {
+        let local = SocketAddrV6::new("fe80::ff:fe00:c1".parse().expect("an address"), 546, 0, 0);
+        let mut events = Vec::new();
+        let mut buffer = [0; 65_536];
+        while self.open > 0 {
+            let (len, source) = self
+                .socket
+                .recv_from(&mut buffer)
+                .map_err(|error| RigError(format!("the server does not answer: {error}")))?;
+            let SocketAddr::V6(source) = source else {
+                continue;
+            };
+            self.open -= 1;
+            events.push(Event::Answer(Datagram {
+                source: SocketAddrV6::new(*source.ip(), source.port(), 0, 0),
+                destination: local,
+                payload: buffer.get(..len).unwrap_or_default().to_vec(),
+            }));
+        }
+        Ok(events)
+    }
+
+    fn advance(&mut self, _: Duration) -> Result<(), RigError> {
+        Err(unable())
+    }
+
+    fn crash(&mut self, _: Option<&str>) -> Result<(), RigError> {
+        Err(unable())
+    }
+
+    fn restart(&mut self, _: Option<&str>) -> Result<(), RigError> {
+        Err(unable())
+    }
+
+    fn disk(&mut self, _: Disk) -> Result<(), RigError> {
+        Err(unable())
+    }
+}
+
+fn unable() -> RigError {
+    RigError("the demonstration only sends and receives".to_owned())
+}

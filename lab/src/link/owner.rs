@@ -1,0 +1,94 @@
+//! Whose namespaces and temporary folders are whose, so that those of runs that were killed can be removed.
+
+use std::fs;
+use std::path::Path;
+
+use netns_rs::{DefaultEnv, Env, NetNs};
+use tempfile::TempDir;
+
+use crate::link::Error;
+use crate::link::netns::end_everything_in;
+
+/// What the names of everything that the lab leaves about for a while begin with.
+const PREFIX: &str = "dhcp6lab-";
+
+/// A process. Numbers of processes come around again, so the time of its start, in ticks since the
+/// machine's, is part of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pid: u32,
+    started: u64,
+}
+
+impl Owner {
+    pub(super) fn this_process() -> Self {
+        let pid = std::process::id();
+        Self {
+            pid,
+            started: started(pid).unwrap_or_default(),
+        }
+    }
+
+    /// What the names of its things begin with.
+    pub(super) fn prefix(self) -> String {
+        format!("{PREFIX}{}-{}-", self.pid, self.started)
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        let mut parts = name.strip_prefix(PREFIX)?.split('-');
+        Some(Self {
+            pid: parts.next()?.parse().ok()?,
+            started: parts.next()?.parse().ok()?,
+        })
+    }
+
+    fn lives(self) -> bool {
+        started(self.pid) == Some(self.started)
+    }
+}
+
+fn started(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is a name in parentheses, which may hold anything; the 22nd is what we want.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// A folder that is removed when it goes out of scope, or by a later run.
+///
+/// # Errors
+/// It cannot be made.
+pub fn temporary_folder() -> Result<TempDir, Error> {
+    tempfile::Builder::new()
+        .prefix(&Owner::this_process().prefix())
+        .tempdir()
+        .map_err(|source| Error::system("make a temporary folder", source))
+}
+
+/// Removes the namespaces and temporary folders whose owners are gone. What cannot be removed stays: it
+/// harms nobody.
+pub fn sweep() {
+    for name in orphans(&DefaultEnv.persist_dir()) {
+        let path = DefaultEnv.persist_dir().join(&name);
+        end_everything_in(&path);
+        if NetNs::get(&name).and_then(NetNs::remove).is_err() {
+            let _ = fs::remove_file(path);
+        }
+    }
+    let folder = std::env::temp_dir();
+    for name in orphans(&folder) {
+        let _ = fs::remove_dir_all(folder.join(name));
+    }
+}
+
+fn orphans(folder: &Path) -> Vec<String> {
+    let names = |entries: fs::ReadDir| {
+        entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect()
+    };
+    let mut names: Vec<String> = fs::read_dir(folder).map(names).unwrap_or_default();
+    names.retain(|name| Owner::of(name).is_some_and(|owner| !owner.lives()));
+    names
+}

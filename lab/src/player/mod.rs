@@ -1,0 +1,338 @@
+//! Plays a scenario over a rig: steps in, a transcript and a verdict out.
+//!
+//! What comes without being expected is a failure, and so is what does not come, and an answer that the
+//! judge finds fault with. A failure does not end the scenario: what follows often shows why.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::time::Duration;
+
+use crate::compose::{self, Memory};
+use crate::dissect;
+use crate::judge;
+use crate::normalise::Names;
+use crate::rig::{Datagram, Disk, Event, Rig, RigError};
+use crate::scenario::{
+    Client, Exchange, Expected, Fields, Ia, Message, Restart, Scenario, Send, Several, Step,
+    Transport,
+};
+use crate::transcript::Transcript;
+
+const SOLICIT: u8 = 1;
+const ADVERTISE: u8 = 2;
+const REQUEST: u8 = 3;
+const REPLY: u8 = 7;
+
+/// Where the transaction ids of messages begin that do not say their own.
+const FIRST_XID: u32 = 0x00da_b001;
+
+/// What came of a scenario.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What happened.
+    pub transcript: Transcript,
+    /// The names for it.
+    pub names: Names,
+    /// What should not have happened; the scenario has passed if there is nothing.
+    pub failures: Vec<Failure>,
+}
+
+impl Played {
+    /// The transcript as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.transcript.render(&self.names)
+    }
+}
+
+/// Something that should not have happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The number of the step, from 1; 0 if there was none yet.
+    pub step: usize,
+    /// What happened.
+    pub text: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "step {}: {}", self.step, self.text)
+    }
+}
+
+/// Plays a scenario to its end, or until the rig gives up.
+pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
+    let mut player = Player {
+        scenario,
+        rig,
+        memories: HashMap::new(),
+        transcript: Transcript::default(),
+        failures: Vec::new(),
+        step: 0,
+        clock: Duration::ZERO,
+        xid: FIRST_XID,
+        questions: Vec::new(),
+        settled: true,
+        answers: VecDeque::new(),
+        drops: VecDeque::new(),
+    };
+    if let Err(error) = player.run() {
+        player.fail(error.to_string());
+    }
+    Played {
+        transcript: player.transcript,
+        names: Names::new(&scenario.clients.0),
+        failures: player.failures,
+    }
+}
+
+struct Player<'a> {
+    scenario: &'a Scenario,
+    rig: &'a mut dyn Rig,
+    memories: HashMap<&'a str, Memory>,
+    transcript: Transcript,
+    failures: Vec<Failure>,
+    /// The number of the step at hand.
+    step: usize,
+    /// The time since the start, as far as steps let it pass.
+    clock: Duration,
+    xid: u32,
+    /// What was sent and is not answered yet, with the client that sent it.
+    questions: Vec<(&'a str, Datagram)>,
+    /// Whether the server's doings were collected since the last message.
+    settled: bool,
+    answers: VecDeque<Datagram>,
+    drops: VecDeque<String>,
+}
+
+impl<'a> Player<'a> {
+    fn run(&mut self) -> Result<(), RigError> {
+        let scenario = self.scenario;
+        for (index, step) in scenario.steps.iter().enumerate() {
+            self.step = index + 1;
+            // Messages in a row go out together; whatever else follows them, they are dealt with first.
+            if !matches!(step, Step::Send(_)) {
+                self.settle()?;
+            }
+            if !matches!(step, Step::Send(_) | Step::Expect(_)) {
+                self.refuse_rest();
+            }
+            self.play(step)?;
+        }
+        self.settle()?;
+        self.refuse_rest();
+        Ok(())
+    }
+
+    fn play(&mut self, step: &'a Step) -> Result<(), RigError> {
+        match step {
+            Step::Send(send) => self.send(send),
+            Step::Exchange(exchange) => self.exchange(exchange),
+            Step::Expect(expect) => {
+                for expected in &expect.0 {
+                    self.expect(expected);
+                }
+                Ok(())
+            }
+            Step::Advance(span) => {
+                self.note(&format!("advance {span}"));
+                self.clock += span.0;
+                self.rig.advance(span.0)
+            }
+            Step::Crash(restart) => {
+                self.note(&with_config("crash", restart));
+                self.rig.crash(restart.config.as_deref())
+            }
+            Step::Restart(restart) => {
+                self.note(&with_config("restart", restart));
+                self.rig.restart(restart.config.as_deref())
+            }
+            Step::Disk(disk) => {
+                self.note(match disk {
+                    Disk::Full => "the disk is full",
+                    Disk::Room => "the disk has room again",
+                });
+                self.rig.disk(*disk)
+            }
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.transcript.step(self.clock, text);
+    }
+
+    fn fail(&mut self, text: String) {
+        let step = self.step;
+        self.failures.push(Failure { step, text });
+    }
+
+    fn client(&self, name: &str) -> Option<&'a Client> {
+        self.scenario.clients.get(name)
+    }
+
+    fn send(&mut self, send: &Send) -> Result<(), RigError> {
+        let Some(client) = self.client(&send.from) else {
+            self.fail(format!("there is no client `{}`", send.from));
+            return Ok(());
+        };
+        // An answer that is still there cannot be one to this message.
+        if self.settled {
+            self.refuse_rest();
+            self.questions.clear();
+        }
+        let memory = self.memories.entry(&client.name).or_default();
+        let datagram = compose::datagram(send, client, memory, self.xid);
+        self.xid += 1;
+        self.transcript
+            .sent(self.clock, &client.name, datagram.clone());
+        self.rig.deliver(&datagram)?;
+        self.questions.push((&client.name, datagram));
+        self.settled = false;
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<(), RigError> {
+        if std::mem::replace(&mut self.settled, true) {
+            return Ok(());
+        }
+        for event in self.rig.settle()? {
+            match event {
+                Event::Answer(datagram) => self.answers.push_back(datagram),
+                Event::Drop(label) => self.drops.push_back(label),
+            }
+        }
+        Ok(())
+    }
+
+    /// What was sent and nobody waited for.
+    fn refuse_rest(&mut self) {
+        while let Some(datagram) = self.answers.pop_front() {
+            let name = dissect::message(&datagram.payload).core().name();
+            self.take(datagram);
+            self.fail(format!("the server sent an unexpected {name}"));
+        }
+        self.drops.clear();
+    }
+
+    fn expect(&mut self, expected: &Expected) {
+        match expected {
+            Expected::Message(message_type) => self.expect_message(*message_type),
+            Expected::Silence => {
+                self.refuse_rest();
+                self.transcript.silence(self.clock, None);
+            }
+            Expected::Dropped(reason) => {
+                let dropped = self.drops.pop_front();
+                self.refuse_rest();
+                self.transcript.silence(self.clock, dropped.as_deref());
+                if dropped.as_ref() != Some(reason) {
+                    let dropped = dropped.as_deref().unwrap_or("nothing");
+                    self.fail(format!("the server dropped {dropped} instead of {reason}"));
+                }
+            }
+        }
+    }
+
+    fn expect_message(&mut self, message_type: u8) {
+        let name = dissect::message_name(message_type);
+        let Some(datagram) = self.answers.pop_front() else {
+            let why = match self.drops.front() {
+                Some(reason) => format!(": {reason}"),
+                None => String::new(),
+            };
+            self.transcript.silence(self.clock, None);
+            self.fail(format!(
+                "the server was silent instead of sending {name}{why}"
+            ));
+            return;
+        };
+        let tree = dissect::message(&datagram.payload);
+        let is = |it: &dissect::Message| it.message_type == message_type;
+        if !is(&tree) && !is(tree.core()) {
+            let other = tree.core().name();
+            self.fail(format!("the server sent {other} instead of {name}"));
+        }
+        self.take(datagram);
+    }
+
+    /// Writes an answer down, judges it, and lets its client learn from it.
+    fn take(&mut self, datagram: Datagram) {
+        let tree = dissect::message(&datagram.payload);
+        let xid = tree.core().xid();
+        let question = self
+            .questions
+            .iter()
+            .position(|(_, question)| dissect::message(&question.payload).core().xid() == xid);
+        match question.map(|index| self.questions.remove(index)) {
+            Some((name, question)) => {
+                for fault in judge::faults(&question, &datagram) {
+                    self.fail(format!("the {} is wrong: {fault}", tree.core().name()));
+                }
+                self.memories.entry(name).or_default().learn(tree.core());
+            }
+            None => self.fail(format!(
+                "{} answers nothing that was sent",
+                tree.core().name()
+            )),
+        }
+        self.transcript.received(self.clock, datagram);
+    }
+
+    fn exchange(&mut self, exchange: &'a Exchange) -> Result<(), RigError> {
+        let legs: &[(u8, u8)] = match exchange.rapid_commit {
+            true => &[(SOLICIT, REPLY)],
+            false => &[(SOLICIT, ADVERTISE), (REQUEST, REPLY)],
+        };
+        for &(message_type, answer) in legs {
+            self.send(&leg(exchange, message_type))?;
+            self.settle()?;
+            let failed = self.failures.len();
+            self.expect_message(answer);
+            if self.failures.len() > failed {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One message of an exchange: the Request lists what was advertised, whatever the hints were.
+fn leg(exchange: &Exchange, message_type: u8) -> Send {
+    let solicits = message_type == SOLICIT;
+    let ias = |ias: &Several<Ia>| {
+        let mut ias = ias.clone();
+        for ia in ias.0.iter_mut().filter(|_| !solicits) {
+            ia.leases = None;
+        }
+        ias
+    };
+    Send {
+        from: exchange.from.clone(),
+        transport: Transport {
+            source: exchange.source.clone(),
+            to: exchange.to,
+            relay: exchange.relay.clone(),
+        },
+        message: Message::Client(
+            message_type,
+            Fields {
+                ia_na: ias(&exchange.ia_na),
+                ia_pd: ias(&exchange.ia_pd),
+                oro: exchange.oro.clone(),
+                rapid_commit: exchange.rapid_commit,
+                options: exchange.options.clone(),
+                ..Fields::default()
+            },
+        ),
+    }
+}
+
+fn with_config(what: &str, restart: &Restart) -> String {
+    match restart.config {
+        Some(_) => format!("{what}, and start with another configuration"),
+        None => what.to_owned(),
+    }
+}

@@ -1,0 +1,297 @@
+//! The player over a rig that does what each test tells it.
+
+use std::collections::VecDeque;
+use std::net::SocketAddrV6;
+use std::path::Path;
+
+use super::*;
+use crate::compose::{CLIENT_PORT, SERVER_PORT};
+use crate::rig::{SERVER_ADDRESS, SERVER_DUID};
+
+/// Answers every message with the next of its answers.
+#[derive(Default)]
+struct Puppet {
+    delivered: Vec<Datagram>,
+    answers: VecDeque<Answer>,
+    said: Vec<String>,
+}
+
+/// What the puppet does about a message.
+enum Answer {
+    /// It sends a message of that type with these options, behind both identifiers.
+    Message(u8, Vec<u8>),
+    /// It says that it drops it.
+    Drop(&'static str),
+    /// Nothing.
+    Silence,
+    /// It sends these octets instead.
+    Octets(Vec<u8>),
+}
+
+impl Puppet {
+    fn answer(question: &Datagram, answer: Answer) -> Option<Event> {
+        let payload = match answer {
+            Answer::Silence => return None,
+            Answer::Drop(label) => return Some(Event::Drop(label.to_owned())),
+            Answer::Octets(octets) => octets,
+            Answer::Message(message_type, options) => {
+                let client_id = dissect::message(&question.payload).options;
+                let client_id = &client_id
+                    .first(1)
+                    .expect("the client says who it is")
+                    .octets;
+                let mut octets = vec![message_type];
+                octets.extend(&question.payload[1..4]);
+                octets.extend([0, 1, 0, u8::try_from(client_id.len()).expect("short")]);
+                octets.extend(client_id);
+                octets.extend([0, 2, 0, 10]);
+                octets.extend(SERVER_DUID);
+                octets.extend(options);
+                octets
+            }
+        };
+        Some(Event::Answer(Datagram {
+            source: SocketAddrV6::new(SERVER_ADDRESS, SERVER_PORT, 0, 0),
+            destination: SocketAddrV6::new(*question.source.ip(), CLIENT_PORT, 0, 0),
+            payload,
+        }))
+    }
+}
+
+impl Rig for Puppet {
+    fn name(&self) -> &'static str {
+        "puppet"
+    }
+
+    fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        self.delivered.push(datagram.clone());
+        Ok(())
+    }
+
+    fn settle(&mut self) -> Result<Vec<Event>, RigError> {
+        let delivered = std::mem::take(&mut self.delivered);
+        let events = delivered.iter().filter_map(|question| {
+            let answer = self.answers.pop_front().unwrap_or(Answer::Silence);
+            Self::answer(question, answer)
+        });
+        Ok(events.collect())
+    }
+
+    fn advance(&mut self, time: Duration) -> Result<(), RigError> {
+        self.said.push(format!("advance {}", time.as_secs()));
+        Ok(())
+    }
+
+    fn crash(&mut self, _: Option<&str>) -> Result<(), RigError> {
+        Err(RigError("the server did not start".into()))
+    }
+
+    fn restart(&mut self, config: Option<&str>) -> Result<(), RigError> {
+        self.said.push(format!("restart {config:?}"));
+        Ok(())
+    }
+
+    fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
+        self.said.push(format!("{disk:?}"));
+        Ok(())
+    }
+}
+
+/// An IA_NA 1 with this address and the lifetimes 60 and 90.
+fn ia(last: u8) -> Vec<u8> {
+    let mut octets = vec![
+        0, 3, 0, 40, 0, 0, 0, 1, 0, 0, 0, 30, 0, 0, 0, 48, 0, 5, 0, 24,
+    ];
+    octets.extend([0x20, 1, 0xd, 0xb8, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    octets.extend([0, 0, 0, 60, 0, 0, 0, 90]);
+    octets
+}
+
+fn play_steps(steps: &str, answers: Vec<Answer>) -> (Played, Puppet) {
+    let text =
+        format!("why: A test.\nrfc: [\"9915\"]\nclients: {{ first: {{}} }}\nsteps:\n{steps}");
+    let scenario = Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario");
+    let mut puppet = Puppet {
+        answers: answers.into(),
+        ..Puppet::default()
+    };
+    let played = play(&scenario, &mut puppet);
+    (played, puppet)
+}
+
+/// The failures, one to a line.
+fn failures(steps: &str, answers: Vec<Answer>) -> String {
+    let (played, _) = play_steps(steps, answers);
+    let lines: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+const SOLICIT_ONE: &str = "  - send: { from: first, solicit: { ia_na: { iaid: 1 } } }\n";
+
+#[test]
+fn an_exchange_requests_what_was_advertised() {
+    let (played, _) = play_steps(
+        "  - exchange: { from: first, ia_na: { iaid: 1, leases: \"2001:db8:1::99\" } }\n",
+        vec![Answer::Message(2, ia(7)), Answer::Message(7, ia(7))],
+    );
+    assert_eq!(played.failures, []);
+    let expected = "\
+→ first  Solicit  xid#1  to ff02::1:2
+    client-id  <first>
+    elapsed-time  0
+    ia-na      iaid=1 t1=0 t2=0
+      address  2001:db8:1::99 preferred=0 valid=0
+← server  Advertise  xid#1  to first
+    client-id  <first>
+    server-id  <server>
+    ia-na      iaid=1 t1=30 t2=48
+      address  2001:db8:1::7 preferred=60 valid=90
+→ first  Request  xid#2  to ff02::1:2
+    client-id  <first>
+    server-id  <server>
+    elapsed-time  0
+    ia-na      iaid=1 t1=0 t2=0
+      address  2001:db8:1::7 preferred=0 valid=0
+← server  Reply  xid#2  to first
+    client-id  <first>
+    server-id  <server>
+    ia-na      iaid=1 t1=30 t2=48
+      address  2001:db8:1::7 preferred=60 valid=90
+";
+    assert_eq!(played.text(), expected);
+}
+
+#[test]
+fn an_answer_that_nobody_expects_is_a_failure() {
+    let unexpected = "step 1: the server sent an unexpected Advertise";
+    assert_eq!(
+        failures(SOLICIT_ONE, vec![Answer::Message(2, ia(7))]),
+        unexpected
+    );
+    let steps = format!("{SOLICIT_ONE}  - expect: silence\n");
+    let unexpected = "step 2: the server sent an unexpected Advertise";
+    assert_eq!(
+        failures(&steps, vec![Answer::Message(2, ia(7))]),
+        unexpected
+    );
+}
+
+#[test]
+fn silence_is_a_failure_where_an_answer_is_expected_and_tells_the_reason() {
+    let steps = format!("{SOLICIT_ONE}  - expect: advertise\n");
+    assert_eq!(
+        failures(&steps, vec![Answer::Drop("no-client-id")]),
+        "step 2: the server was silent instead of sending Advertise: no-client-id"
+    );
+}
+
+#[test]
+fn a_drop_must_be_for_the_expected_reason() {
+    let steps = format!("{SOLICIT_ONE}  - expect: {{ dropped: unicast }}\n");
+    assert_eq!(failures(&steps, vec![Answer::Drop("unicast")]), "");
+    assert_eq!(
+        failures(&steps, vec![Answer::Drop("malformed")]),
+        "step 2: the server dropped malformed instead of unicast"
+    );
+    assert_eq!(
+        failures(&steps, vec![Answer::Silence]),
+        "step 2: the server dropped nothing instead of unicast"
+    );
+}
+
+#[test]
+fn another_type_than_the_expected_one_is_a_failure() {
+    let steps = format!("{SOLICIT_ONE}  - expect: reply\n");
+    assert_eq!(
+        failures(&steps, vec![Answer::Message(2, ia(7))]),
+        "step 2: the server sent Advertise instead of Reply"
+    );
+}
+
+#[test]
+fn an_answer_with_another_transaction_id_answers_nothing() {
+    let steps = format!("{SOLICIT_ONE}  - expect: advertise\n");
+    let text = failures(&steps, vec![Answer::Octets(vec![2, 9, 9, 9])]);
+    assert_eq!(text, "step 2: Advertise answers nothing that was sent");
+}
+
+#[test]
+fn messages_in_a_row_are_answered_in_their_order() {
+    let steps = format!("{SOLICIT_ONE}{SOLICIT_ONE}  - expect: [advertise, advertise]\n");
+    let answers = vec![Answer::Message(2, ia(7)), Answer::Message(2, ia(7))];
+    assert_eq!(failures(&steps, answers), "");
+}
+
+#[test]
+fn a_renew_lists_what_the_last_reply_gave() {
+    let (played, _) = play_steps(
+        "  - exchange: { from: first, ia_na: { iaid: 1 } }\n\
+         \x20 - send: { from: first, renew: { ia_na: [{ iaid: 1 }, { iaid: 2 }] } }\n",
+        vec![Answer::Message(2, ia(7)), Answer::Message(7, ia(8))],
+    );
+    let renew = "\
+→ first  Renew  xid#3  to ff02::1:2
+    client-id  <first>
+    server-id  <server>
+    elapsed-time  0
+    ia-na      iaid=1 t1=0 t2=0
+      address  2001:db8:1::8 preferred=0 valid=0
+    ia-na      iaid=2 t1=0 t2=0
+";
+    assert!(played.text().ends_with(renew), "{}", played.text());
+}
+
+#[test]
+fn steps_reach_the_rig_and_the_transcript() {
+    let (played, puppet) = play_steps(
+        "  - advance: 30m\n  - disk: full\n  - restart: { config: \"# none\" }\n",
+        vec![],
+    );
+    assert_eq!(
+        puppet.said,
+        ["advance 1800", "Full", "restart Some(\"# none\")"]
+    );
+    assert_eq!(
+        played.text(),
+        "— advance 30m\n— the disk is full\n— restart, and start with another configuration\n"
+    );
+}
+
+#[test]
+fn a_rig_that_gives_up_ends_the_scenario() {
+    let steps = format!("  - crash: server\n{SOLICIT_ONE}");
+    let (played, puppet) = play_steps(&steps, vec![]);
+    assert_eq!(played.failures.len(), 1);
+    assert_eq!(
+        played.failures[0].to_string(),
+        "step 1: the server did not start"
+    );
+    assert!(puppet.delivered.is_empty());
+}
+
+#[test]
+fn an_answer_is_judged() {
+    let steps = format!("{SOLICIT_ONE}  - expect: advertise\n");
+    let with = |extra: &[u8]| vec![Answer::Message(2, [&ia(7), extra].concat())];
+    let fault = |text: &str| format!("step 2: the Advertise is wrong: {text}");
+    for (extra, text) in [
+        (
+            &[0, 7, 0, 1, 9, 0, 7, 0, 1, 9][..],
+            "preference stands twice",
+        ),
+        (&[0, 23, 0, 3, 1, 2, 3], "dns-servers is malformed"),
+        (&[0, 14, 0, 0], "rapid-commit does not belong there"),
+        (&[0, 13, 0, 2, 0, 2], "NoAddrsAvail stands outside of an IA"),
+        (&[0, 1], "there are octets that are no option"),
+        (
+            &[
+                0, 25, 0, 18, 0, 0, 0, 1, 0, 0, 0, 30, 0, 0, 0, 48, 0, 13, 0, 2, 0, 6,
+            ],
+            "nobody asked for ia-pd 1",
+        ),
+    ] {
+        assert_eq!(failures(&steps, with(extra)), fault(text));
+    }
+    let missing = failures(&steps, vec![Answer::Message(2, vec![])]);
+    assert_eq!(missing, fault("ia-na 1 is not answered"));
+}

@@ -1,0 +1,329 @@
+//! `dhcp6lab run`: plays scenarios and compares what happens with their snapshots.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use crate::capture;
+use crate::link;
+use crate::player::{self, Failure, Played};
+use crate::program;
+use crate::report::{Outcome, Report, Row};
+use crate::rig::live::Live;
+use crate::rig::server::Program;
+use crate::rig::sim::Sim;
+use crate::rig::{Rig, RigError, Setup};
+use crate::scenario::{self, Scenario};
+use crate::suite;
+
+/// The exit status of a run in which every scenario passed.
+pub const PASSED: u8 = 0;
+/// The exit status of a run in which a scenario failed.
+pub const FAILED: u8 = 1;
+/// The exit status if a file is no scenario, or cannot be read or written.
+pub const BAD_INPUT: u8 = 2;
+/// The exit status if this machine lacks what the rig needs.
+pub const LACKING: u8 = 3;
+
+/// What is to be played, where, and what comes of it.
+#[derive(Clone, Debug)]
+pub struct RunArguments {
+    /// Scenarios, and folders of scenarios.
+    pub paths: Vec<PathBuf>,
+    /// On the simulated rig.
+    pub sim: bool,
+    /// On the live rig.
+    pub live: bool,
+    /// The server of the live rig, if not the one of the workspace.
+    pub server: Option<PathBuf>,
+    /// Makes transcripts snapshots.
+    pub bless: bool,
+    /// The folder for captures.
+    pub pcap: Option<PathBuf>,
+}
+
+/// Why nothing, or not everything, could be played.
+#[derive(Debug, thiserror::Error)]
+enum Error {
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Scenarios(Vec<scenario::Error>),
+    #[error("{}: {source}", path.display())]
+    File { path: PathBuf, source: io::Error },
+    #[error("{}: {source}", path.display())]
+    Capture {
+        path: PathBuf,
+        source: capture::Error,
+    },
+    #[error("there is no scenario (a file whose name ends in .yaml) at {0}")]
+    Nothing(String),
+    #[error("the live rig cannot run: {0}")]
+    Lacking(String),
+    #[error("cannot write the report: {0}")]
+    Report(#[from] io::Error),
+}
+
+impl Error {
+    fn status(&self) -> u8 {
+        match self {
+            Self::Lacking(_) => LACKING,
+            Self::Scenarios(_)
+            | Self::File { .. }
+            | Self::Capture { .. }
+            | Self::Nothing(_)
+            | Self::Report(_) => BAD_INPUT,
+        }
+    }
+}
+
+/// Runs, and returns the exit status.
+pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    match play_all(arguments, out) {
+        Ok(true) => PASSED,
+        Ok(false) => FAILED,
+        Err(error) => {
+            // Without standard error there is nobody to tell.
+            let _ = writeln!(err, "dhcp6lab: {error}");
+            error.status()
+        }
+    }
+}
+
+fn play_all(arguments: &RunArguments, out: &mut dyn Write) -> Result<bool, Error> {
+    let scenarios = load(&arguments.paths)?;
+    let mut places = Vec::new();
+    if arguments.sim {
+        places.push(Place::Sim);
+    }
+    if arguments.live {
+        places.push(Place::live(arguments.server.as_deref())?);
+    }
+    if let Some(folder) = &arguments.pcap {
+        fs::create_dir_all(folder).map_err(|source| Error::File {
+            path: folder.clone(),
+            source,
+        })?;
+    }
+    let mut report = Report::new(out);
+    for (path, scenario) in &scenarios {
+        for place in &places {
+            report.add(&place.play(path, scenario, arguments)?)?;
+        }
+    }
+    Ok(report.finish()?)
+}
+
+/// All scenarios, or everything that is wrong with them.
+fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error> {
+    let mut files = Vec::new();
+    for path in paths {
+        files.extend(suite::scenarios(path).map_err(|source| Error::File {
+            path: path.clone(),
+            source,
+        })?);
+    }
+    if files.is_empty() {
+        let paths: Vec<String> = paths.iter().map(|it| it.display().to_string()).collect();
+        return Err(Error::Nothing(paths.join(", ")));
+    }
+    let (mut scenarios, mut errors) = (Vec::new(), Vec::new());
+    for path in files {
+        match Scenario::load(&path) {
+            Ok(scenario) => scenarios.push((path, scenario)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() {
+        Ok(scenarios)
+    } else {
+        Err(Error::Scenarios(errors))
+    }
+}
+
+/// Where scenarios are played.
+enum Place {
+    Sim,
+    Live(Program),
+}
+
+impl Place {
+    fn live(server: Option<&Path>) -> Result<Self, Error> {
+        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+        let server = match server {
+            Some(path) => path.to_owned(),
+            None => program::server().map_err(|error| Error::Lacking(error.to_string()))?,
+        };
+        Ok(Self::Live(Program::Binary(server)))
+    }
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::Live(_) => "live",
+        }
+    }
+
+    fn start(&self, setup: &Setup) -> Result<Box<dyn Rig>, RigError> {
+        Ok(match self {
+            Self::Sim => Box::new(Sim::start(setup)?),
+            Self::Live(server) => Box::new(Live::start(setup, server.clone())?),
+        })
+    }
+
+    fn play(
+        &self,
+        path: &Path,
+        scenario: &Scenario,
+        arguments: &RunArguments,
+    ) -> Result<Row, Error> {
+        let row = |outcome, transcript| Row {
+            path: path.to_owned(),
+            rig: self.name(),
+            differs: scenario.differs.clone(),
+            outcome,
+            transcript,
+        };
+        if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
+            return Ok(row(Outcome::Skipped(reason.to_owned()), String::new()));
+        }
+        let played = match self.start(&scenario.setup()) {
+            Ok(mut rig) => player::play(scenario, rig.as_mut()),
+            Err(error) => {
+                let text = error.to_string();
+                let failure = Failure { step: 0, text };
+                return Ok(row(Outcome::Failed(vec![failure]), String::new()));
+            }
+        };
+        if let Some(folder) = &arguments.pcap {
+            write_capture(&played, &capture_path(folder, path, self.name()))?;
+        }
+        let transcript = played.text();
+        let outcome = compare(path, played, &transcript, arguments.bless)?;
+        Ok(row(outcome, transcript))
+    }
+}
+
+/// What a transcript is in the light of the snapshot.
+fn compare(path: &Path, played: Played, transcript: &str, bless: bool) -> Result<Outcome, Error> {
+    if !played.failures.is_empty() {
+        return Ok(Outcome::Failed(played.failures));
+    }
+    let failed = |source| Error::File {
+        path: suite::snapshot_path(path),
+        source,
+    };
+    let snapshot = suite::snapshot(path).map_err(failed)?;
+    Ok(match snapshot {
+        Some(snapshot) if snapshot == transcript => Outcome::Passed,
+        _ if bless => {
+            suite::bless(path, transcript).map_err(failed)?;
+            Outcome::Blessed
+        }
+        Some(snapshot) => Outcome::Differs(snapshot),
+        None => Outcome::New,
+    })
+}
+
+/// The capture of a scenario: named by topic, claim and rig.
+fn capture_path(folder: &Path, scenario: &Path, rig: &str) -> PathBuf {
+    let topic = scenario.parent().and_then(Path::file_name);
+    let parts = [topic, scenario.file_stem()];
+    let mut name: Vec<String> = parts
+        .into_iter()
+        .flatten()
+        .map(|it| it.to_string_lossy().into_owned())
+        .collect();
+    name.push(rig.to_owned());
+    folder.join(format!("{}.pcap", name.join("-")))
+}
+
+fn write_capture(played: &Played, path: &Path) -> Result<(), Error> {
+    let file = File::create(path).map_err(|source| Error::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    capture::write(played.transcript.datagrams(), BufWriter::new(file)).map_err(|source| {
+        Error::Capture {
+            path: path.to_owned(),
+            source,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCENARIO: &str = "why: It is a test.\nrfc: [\"9915 §18.3.6\"]\nclients: { first: {} }\n\
+                            steps:\n  - send: { from: first, information-request: {} }\n";
+
+    /// Runs the scenarios with these texts; returns the exit status and what was printed.
+    fn run_all(texts: &[&str], bless: bool) -> (u8, String) {
+        let folder = tempfile::tempdir().expect("a folder");
+        for (index, text) in texts.iter().enumerate() {
+            fs::write(folder.path().join(format!("{index}.yaml")), text).expect("a file");
+        }
+        let arguments = RunArguments {
+            paths: vec![folder.path().to_owned()],
+            sim: true,
+            live: false,
+            server: None,
+            bless,
+            pcap: Some(folder.path().join("captures")),
+        };
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let mut status = run(&arguments, &mut out, &mut err);
+        if bless && status == PASSED {
+            out.clear();
+            status = run(
+                &RunArguments {
+                    bless: false,
+                    ..arguments
+                },
+                &mut out,
+                &mut err,
+            );
+        }
+        out.append(&mut err);
+        (status, String::from_utf8(out).expect("text"))
+    }
+
+    #[test]
+    fn a_scenario_without_snapshot_is_printed_and_passes() {
+        let text = format!("{SCENARIO}  - expect: reply\n");
+        let (status, printed) = run_all(&[&text], false);
+        assert_eq!(status, PASSED, "{printed}");
+        assert!(
+            printed.contains("← server  Reply  xid#1  to first"),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn a_blessed_scenario_passes_by_its_snapshot() {
+        let text = format!("{SCENARIO}  - expect: reply\n");
+        let (status, printed) = run_all(&[&text], true);
+        assert_eq!(status, PASSED, "{printed}");
+        assert!(printed.starts_with("ok "), "{printed}");
+    }
+
+    #[test]
+    fn what_is_not_expected_fails_the_run() {
+        let text = format!("{SCENARIO}  - expect: silence\n");
+        let (status, printed) = run_all(&[&text, SCENARIO], false);
+        assert_eq!(status, FAILED);
+        assert!(
+            printed.contains("step 2: the server sent an unexpected Reply"),
+            "{printed}"
+        );
+        assert!(printed.ends_with("0 passed, 2 failed\n"), "{printed}");
+    }
+
+    #[test]
+    fn every_file_that_is_no_scenario_is_named_and_nothing_is_played() {
+        let (status, printed) = run_all(&["why: 5", SCENARIO, "steps: []"], false);
+        assert_eq!(status, BAD_INPUT);
+        assert!(printed.contains("0.yaml:1:"), "{printed}");
+        assert!(printed.contains("2.yaml:1:"), "{printed}");
+        assert!(!printed.contains("passed"), "{printed}");
+    }
+}

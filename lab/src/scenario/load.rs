@@ -1,0 +1,319 @@
+//! Reads scenarios, and says where and how a file is wrong.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use super::{Expected, Scenario, Step};
+
+/// Why a file is no scenario.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// It does not say what a scenario says.
+    #[error("{}:{line}:{column}: {reason}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong there, and what would be right.
+        reason: String,
+    },
+}
+
+impl Scenario {
+    /// Reads the scenario in a file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is no scenario.
+    pub fn load(path: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Reads the scenario in a text; the path is for messages.
+    ///
+    /// # Errors
+    /// The text is no scenario.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let refuse = |error: &serde_yaml::Error| {
+            let (line, column) = error
+                .location()
+                .map_or((1, 1), |it| (it.line(), it.column()));
+            let reason = error.to_string();
+            // The place is said once, ahead of the reason.
+            let end = reason.rfind(" at line ").unwrap_or(reason.len());
+            Error::Content {
+                path: path.to_owned(),
+                line,
+                column,
+                reason: reason.get(..end).unwrap_or(&reason).to_owned(),
+            }
+        };
+        let scenario: Self = serde_yaml::from_str(text).map_err(|error| refuse(&error))?;
+        match scenario.first_fault() {
+            None => Ok(scenario),
+            Some(fault) => {
+                // A second reading, which fails at the step in question, tells where that is.
+                let reader = serde_yaml::Deserializer::from_str(text);
+                match reader.deserialize_map(FailAt(&fault)) {
+                    Err(error) => Err(refuse(&error)),
+                    Ok(()) => Err(refuse(&serde_yaml::Error::custom(fault.reason))),
+                }
+            }
+        }
+    }
+
+    /// What the forms of single values cannot rule out.
+    fn first_fault(&self) -> Option<Fault> {
+        let fault = |key, index, reason: String| Some(Fault { key, index, reason });
+        if self.why.trim().is_empty() {
+            return fault(
+                "why",
+                None,
+                "say in a sentence what the scenario shows".into(),
+            );
+        }
+        if self.rfc.is_empty() {
+            return fault(
+                "rfc",
+                None,
+                "name the section that it is about: [\"9915 §18.3.2\"]".into(),
+            );
+        }
+        for (index, client) in self.clients.0.iter().enumerate() {
+            let earlier = self.clients.0.iter().take(index);
+            if earlier.clone().any(|it| it.name == client.name) {
+                let reason = format!("`{}` stands twice: give one another name", client.name);
+                return fault("clients", None, reason);
+            }
+        }
+        let mut sent = false;
+        for (index, step) in self.steps.iter().enumerate() {
+            if let Err(reason) = self.check(step, sent) {
+                return fault("steps", Some(index), reason);
+            }
+            sent = matches!(step, Step::Send(_) | Step::Expect(_));
+        }
+        None
+    }
+
+    fn check(&self, step: &Step, sent: bool) -> Result<(), String> {
+        let known = |name: &str| match self.clients.get(name) {
+            Some(_) => Ok(()),
+            None => Err(format!(
+                "there is no client `{name}`: add it under `clients`, or use one of: {}",
+                self.client_names()
+            )),
+        };
+        match step {
+            Step::Send(send) => known(&send.from),
+            Step::Exchange(exchange) => known(&exchange.from),
+            Step::Expect(expect) => {
+                if !sent {
+                    return Err("nothing was sent: put a `send` ahead of `expect`".into());
+                }
+                let silent = |it: &Expected| !matches!(it, Expected::Message(_));
+                match expect.0.as_slice() {
+                    [] => Err("expect something, or `silence`".into()),
+                    [_] => Ok(()),
+                    several if several.iter().any(silent) => {
+                        Err("silence is expected alone: give it a step of its own".into())
+                    }
+                    [..] => Ok(()),
+                }
+            }
+            Step::Advance(_) | Step::Crash(_) | Step::Restart(_) | Step::Disk(_) => Ok(()),
+        }
+    }
+
+    fn client_names(&self) -> String {
+        let names: Vec<&str> = self.clients.0.iter().map(|it| it.name.as_str()).collect();
+        names.join(", ")
+    }
+}
+
+/// What is wrong, and where: under a key, and there perhaps with an element of the list.
+struct Fault {
+    key: &'static str,
+    index: Option<usize>,
+    reason: String,
+}
+
+/// Reads a document and fails at the place of a fault, since only failures tell their place.
+struct FailAt<'a>(&'a Fault);
+
+impl<'de> Visitor<'de> for FailAt<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a scenario")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if key == self.0.key {
+                map.next_value_seed(Element(self.0))?;
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The value under the key of a fault.
+struct Element<'a>(&'a Fault);
+
+impl<'de> DeserializeSeed<'de> for Element<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        match self.0.index {
+            Some(_) => deserializer.deserialize_seq(self),
+            None => deserializer.deserialize_any(Fail(&self.0.reason)),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Element<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        for _ in 0..self.0.index.unwrap_or_default() {
+            seq.next_element::<IgnoredAny>()?;
+        }
+        seq.next_element_seed(Fail(&self.0.reason))?;
+        Ok(())
+    }
+}
+
+/// Fails, whatever it reads.
+struct Fail<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for Fail<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Fail<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
+        Err(E::custom(self.0))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(A::Error::custom(self.0))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(A::Error::custom(self.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: &str = "why: it is a test\nrfc: [\"9915\"]\nclients: { first: {} }\n";
+
+    fn refusal(text: &str) -> String {
+        let error = Scenario::parse(Path::new("x.yaml"), text).expect_err("it is wrong");
+        error.to_string()
+    }
+
+    fn refused_step(step: &str) -> String {
+        refusal(&format!("{HEAD}steps:\n{step}\n"))
+    }
+
+    #[test]
+    fn the_example_of_the_readme_is_read() {
+        let text = format!(
+            "{HEAD}steps:\n  - exchange: {{ from: first, ia_na: {{ iaid: 1 }} }}\n  - crash: server\n  \
+             - send: {{ from: first, solicit: {{ ia_na: {{ iaid: 1, leases: none }} }} }}\n  \
+             - expect: advertise\n  - advance: 30m\n  - send: {{ from: first, raw: \"01\" }}\n  \
+             - expect: {{ dropped: too-short }}\n"
+        );
+        let scenario = Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario");
+        assert_eq!(scenario.steps.len(), 7);
+        assert!(scenario.only_sim().is_some());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
+        let error = refusal("why: x\nrfc: [\"9915\"]\nstep: []\n");
+        assert!(
+            error.starts_with("x.yaml:3:1: unknown field `step`, expected one of `why`"),
+            "{error}"
+        );
+        let error = refused_step("  - send:\n      from: first\n      solicit:\n        xidd: 5");
+        assert!(
+            error.starts_with("x.yaml:8:9: steps[0].send.solicit: unknown field `xidd`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn an_unknown_message_is_refused_with_its_place() {
+        let error = refused_step("  - send: { from: first, discover: {} }");
+        assert!(error.starts_with("x.yaml:5:"), "{error}");
+        assert!(error.contains("unknown field `discover`"), "{error}");
+    }
+
+    #[test]
+    fn a_client_that_is_not_declared_is_refused_where_it_is_named() {
+        let error = refused_step("  - crash: server\n  - send: { from: second, solicit: {} }");
+        assert_eq!(
+            error,
+            "x.yaml:6:5: steps[1]: there is no client `second`: add it under `clients`, or use one of: first"
+        );
+    }
+
+    #[test]
+    fn digits_without_quotes_are_no_octets() {
+        let error = refused_step("  - send: { from: first, raw: 12 }");
+        assert!(error.contains("in quotes"), "{error}");
+    }
+
+    #[test]
+    fn expecting_without_sending_is_refused() {
+        let error = refused_step("  - expect: silence");
+        assert!(
+            error.ends_with("nothing was sent: put a `send` ahead of `expect`"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn two_messages_in_one_step_are_refused() {
+        let error = refused_step("  - send: { from: first, solicit: {}, renew: {} }");
+        assert!(error.contains("make it two steps"), "{error}");
+    }
+}

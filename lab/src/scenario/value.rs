@@ -1,0 +1,316 @@
+//! The forms in which a scenario writes single values: octets, spans of time, identifiers, leases.
+//!
+//! Each is read by a visitor of its own, because an untagged enum would say only that nothing matched.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+use std::time::Duration;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use crate::dissect;
+
+/// Octets, written as hexadecimal digits; colons and spaces between them are welcome.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Hex(pub Vec<u8>);
+
+impl FromStr for Hex {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let digits: Vec<u8> = text
+            .chars()
+            .filter(|it| !it.is_ascii_whitespace() && *it != ':')
+            .map(|it| it.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+            .collect::<Option<_>>()
+            .ok_or_else(|| format!("`{text}` is not hexadecimal: write 0-9 and a-f"))?;
+        if digits.len() % 2 == 1 {
+            return Err(format!(
+                "`{text}` has an odd number of digits: write two for each octet"
+            ));
+        }
+        let pairs = digits.chunks_exact(2);
+        Ok(Self(
+            pairs
+                .map(|pair| pair.iter().fold(0, |octet, digit| octet << 4 | digit))
+                .collect(),
+        ))
+    }
+}
+
+/// Reads a value that is written as text, by its `FromStr`.
+struct Text<T>(&'static str, PhantomData<T>);
+
+impl<T: FromStr<Err: fmt::Display>> Visitor<'_> for Text<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        // Digits without quotes are a number to YAML, and leading zeros are lost by then.
+        Err(E::custom(format!(
+            "write `{number}` in quotes, as it is {}",
+            self.0
+        )))
+    }
+}
+
+impl<'de> Deserialize<'de> for Hex {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Text("hexadecimal text", PhantomData))
+    }
+}
+
+/// A span of time: seconds, or a number with one of the units `s`, `m`, `h`, `d`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span(pub Duration);
+
+/// The units of a span, the longest first.
+const UNITS: [(u64, char); 4] = [(86_400, 'd'), (3600, 'h'), (60, 'm'), (1, 's')];
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secs = self.0.as_secs();
+        let fitting = UNITS.iter().find(|(unit, _)| secs.is_multiple_of(*unit));
+        match fitting.filter(|_| secs > 0) {
+            Some((unit, letter)) => write!(f, "{}{letter}", secs / unit),
+            None => write!(f, "{secs}s"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SpanVisitor;
+        impl Visitor<'_> for SpanVisitor {
+            type Value = Span;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("seconds, or a span such as `30m`, `1h` or `1d`")
+            }
+
+            fn visit_u64<E: Error>(self, secs: u64) -> Result<Span, E> {
+                Ok(Span(Duration::from_secs(secs)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
+                UNITS
+                    .iter()
+                    .find_map(|(unit, letter)| {
+                        let number: u64 = text.strip_suffix(*letter)?.parse().ok()?;
+                        Some(Span(Duration::from_secs(number.checked_mul(*unit)?)))
+                    })
+                    .ok_or_else(|| {
+                        E::custom(format!("`{text}` is no span: write 3, 30m, 1h or 1d"))
+                    })
+            }
+        }
+        deserializer.deserialize_any(SpanVisitor)
+    }
+}
+
+/// What stands in a Client or Server Identifier option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Identifier {
+    /// These octets.
+    Octets(Vec<u8>),
+    /// The DUID of the client that sends.
+    Own,
+    /// The DUID of the server, as far as the client knows it.
+    Server,
+}
+
+impl FromStr for Identifier {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "own" => Ok(Self::Own),
+            "server" => Ok(Self::Server),
+            _ => text.parse::<Hex>().map(|hex| Self::Octets(hex.0)),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Identifier {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Text(
+            "a DUID in hexadecimal, `own` or `server`",
+            PhantomData,
+        ))
+    }
+}
+
+/// A list that may be written as `none`, as a single value, or as a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Several<T>(pub Vec<T>);
+
+impl<T> Default for Several<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SeveralVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for SeveralVisitor<T> {
+            type Value = Several<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`none`, one value or a list")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Several<T>, E> {
+                if text == "none" {
+                    return Ok(Several::default());
+                }
+                let value = serde::de::value::StrDeserializer::<E>::new(text);
+                Ok(Several(vec![T::deserialize(value)?]))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Several<T>, E> {
+                let value = serde::de::value::U64Deserializer::<E>::new(number);
+                Ok(Several(vec![T::deserialize(value)?]))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Several<T>, A::Error> {
+                Ok(Several(vec![T::deserialize(MapAccessDeserializer::new(
+                    map,
+                ))?]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Several<T>, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(Several(values))
+            }
+        }
+        deserializer.deserialize_any(SeveralVisitor(PhantomData))
+    }
+}
+
+/// The code of an option, written as a number or by its name in transcripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(pub u16);
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CodeVisitor;
+        impl Visitor<'_> for CodeVisitor {
+            type Value = Code;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an option code or name")
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Code, E> {
+                u16::try_from(number)
+                    .map(Code)
+                    .map_err(|_| E::custom("an option code is at most 65535"))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Code, E> {
+                dissect::option_code(text).map(Code).ok_or_else(|| {
+                    E::custom(format!("no option is called `{text}`: write its number"))
+                })
+            }
+        }
+        deserializer.deserialize_any(CodeVisitor)
+    }
+}
+
+/// The value of Elapsed Time, or `none` for a message without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elapsed {
+    /// No option.
+    Absent,
+    /// Hundredths of a second.
+    Hundredths(u16),
+}
+
+impl<'de> Deserialize<'de> for Elapsed {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Several::<u16>::deserialize(deserializer)?.0.as_slice() {
+            [] => Ok(Self::Absent),
+            [hundredths] => Ok(Self::Hundredths(*hundredths)),
+            [..] => Err(D::Error::custom("give one elapsed time; more as `options`")),
+        }
+    }
+}
+
+/// Octets that may be written as plain text, or as `{ hex: … }`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opaque(pub Vec<u8>);
+
+impl<'de> Deserialize<'de> for Opaque {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct InHex {
+            hex: Hex,
+        }
+        struct OpaqueVisitor;
+        impl<'de> Visitor<'de> for OpaqueVisitor {
+            type Value = Opaque;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, or `{ hex: \"…\" }`")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Opaque, E> {
+                Ok(Opaque(text.as_bytes().to_vec()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Opaque, A::Error> {
+                InHex::deserialize(MapAccessDeserializer::new(map)).map(|it| Opaque(it.hex.0))
+            }
+        }
+        deserializer.deserialize_any(OpaqueVisitor)
+    }
+}
+
+/// An address, with the length of its prefix if it has one: `2001:db8::1` or `2001:db8::/56`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Block {
+    /// The address before the slash.
+    pub address: Ipv6Addr,
+    /// The number behind the slash.
+    pub length: Option<u8>,
+}
+
+impl FromStr for Block {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (address, length) = match text.split_once('/') {
+            Some((address, length)) => (address, Some(length)),
+            None => (text, None),
+        };
+        let refuse = || format!("`{text}` is neither an IPv6 address nor a prefix");
+        Ok(Self {
+            address: address.parse().map_err(|_| refuse())?,
+            length: length
+                .map(|it| it.parse().map_err(|_| refuse()))
+                .transpose()?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Block {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Text("an IPv6 address or prefix", PhantomData))
+    }
+}

@@ -1,0 +1,42 @@
+//! Every file under `scenarios/` once more, over a real link: the real program behind a TAP has to give the
+//! transcript that the simulated rig gave, which is the snapshot.
+
+use std::path::PathBuf;
+
+use dhcp6lab::player;
+use dhcp6lab::rig::live::Live;
+use dhcp6lab::scenario::Scenario;
+use dhcp6lab::suite;
+use rstest::rstest;
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+#[rstest]
+fn live(
+    #[files("../scenarios/*/*.yaml")]
+    #[base_dir = "${CARGO_MANIFEST_DIR}"]
+    path: PathBuf,
+) {
+    let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
+    // Hours pass in virtual time alone.
+    if scenario.only_sim().is_some() || !support::can_run(&[]) {
+        return;
+    }
+    let server = server::path();
+    let mut rig =
+        Live::start(&scenario.setup(), server.as_path()).unwrap_or_else(|error| panic!("{error}"));
+    let played = player::play(&scenario, &mut rig);
+    let text = played.text();
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}\n\n{text}", failures.join("\n"));
+    let snapshot = suite::snapshot(&path)
+        .expect("a readable snapshot")
+        .expect("a snapshot");
+    assert_eq!(
+        text.trim_end(),
+        snapshot.trim_end(),
+        "the live rig tells another story"
+    );
+}

@@ -1,0 +1,175 @@
+//! The engine with a configuration as text, and clients that say little.
+
+use super::*;
+use crate::config::{Sources, load};
+use crate::lease::{Change, LeaseState};
+use crate::wire::{Ia, IaAddress, Message, OptionCode, StatusCode, Writer};
+
+const SERVER: [u8; 5] = [0, 3, 0, 1, 1];
+const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
+
+fn ip(text: &str) -> Ipv6Addr {
+    text.parse().expect("an address")
+}
+
+/// An engine on the link 2001:db8:1::/64 with these leases.
+fn engine(config: &str, leases: &[Change]) -> Engine {
+    let sources = Sources {
+        read: &|_| Ok(config.as_bytes().to_vec()),
+        interface_exists: &|_| true,
+    };
+    let loaded = load("F", &sources).expect("a configuration");
+    let mut table = LeaseTable::default();
+    leases.iter().for_each(|change| table.apply(change));
+    let link = Link {
+        name: "eth0".to_owned(),
+        addresses: vec![(ip("2001:db8:1::1"), 64)],
+    };
+    let server = Duid::new(&SERVER).expect("a DUID");
+    Engine::new(server, &Secret::new([7; 32]), loaded.config, link, table)
+}
+
+fn leases(engine: &Engine) -> Vec<Change> {
+    engine.table().iter().map(|lease| lease.change()).collect()
+}
+
+/// A message with one IA_NA, number 1, that lists these addresses.
+fn message(client: u8, message_type: MessageType, listed: &[Ipv6Addr]) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let mut writer = Writer::new(&mut octets);
+    writer.message(message_type, [0, 0, 1]);
+    writer.option(OptionCode::CLIENT_ID, &[0, 3, 0, 1, 2, client]);
+    if !matches!(message_type, MessageType::SOLICIT | MessageType::REBIND) {
+        writer.option(OptionCode::SERVER_ID, &SERVER);
+    }
+    let ia = writer.open_ia(OptionCode::IA_NA, 1, 0, 0);
+    for &address in listed {
+        writer.ia_address(address, 0, 0);
+    }
+    writer.close(ia);
+    writer.finish().expect("a small message");
+    octets
+}
+
+/// What the IA of an answer holds: addresses with their valid lifetimes, and a status.
+#[derive(PartialEq, Eq, Debug)]
+struct Answered {
+    addresses: Vec<(Ipv6Addr, u32)>,
+    status: Option<StatusCode>,
+}
+
+fn ask(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<Answered, DropReason> {
+    let arrival = Arrival {
+        payload,
+        source: SocketAddrV6::new(ip("fe80::c1"), 546, 0, 2),
+        destination: GROUP,
+    };
+    let mut outbox = Outbox::default();
+    engine.handle(Timestamp(now), &arrival, &mut outbox)?;
+    let answer = outbox.answers().next().expect("an answer");
+    let message = Message::read(answer.payload).expect("a message");
+    let ia = message.options.first(OptionCode::IA_NA).expect("an IA");
+    let ia = Ia::read(ia).expect("an IA");
+    let addresses = ia.options.all(OptionCode::IA_ADDRESS).map(|value| {
+        let lease = IaAddress::read(value).expect("an address");
+        (lease.address, lease.valid_secs)
+    });
+    let status = ia.options.first(OptionCode::STATUS_CODE);
+    let status = status.and_then(|value| value.first_chunk().copied());
+    Ok(Answered {
+        addresses: addresses.collect(),
+        status: status.map(|code| StatusCode(u16::from_be_bytes(code))),
+    })
+}
+
+/// Asks for what is offered, and returns it.
+fn obtain(engine: &mut Engine, now: u64, client: u8) -> Ipv6Addr {
+    let offer = ask(engine, now, &message(client, MessageType::SOLICIT, &[])).expect("an offer");
+    let [(offered, _)] = offer.addresses[..] else {
+        panic!("{offer:?}");
+    };
+    let request = message(client, MessageType::REQUEST, &[offered]);
+    let reply = ask(engine, now, &request).expect("a reply");
+    assert_eq!(reply.addresses[0].0, offered, "{reply:?}");
+    offered
+}
+
+const LAN: &str = "pool lan { range 2001:db8:1::10 to 2001:db8:1::10; };";
+
+#[test]
+fn a_lease_ends_no_sooner_than_its_holder_was_once_told() {
+    let long = format!("interface eth0 {{ address-pool lan 500 1000; }}; {LAN}");
+    let short = format!("interface eth0 {{ address-pool lan 50 100; }}; {LAN}");
+    let mut first = engine(&long, &[]);
+    let address = obtain(&mut first, 1000, 1);
+    let mut second = engine(&short, &leases(&first));
+    // The answer that tells of the shorter lifetime may get lost.
+    let renew = message(1, MessageType::RENEW, &[address]);
+    let reply = ask(&mut second, 1500, &renew).expect("a reply");
+    assert_eq!(reply.addresses, [(address, 100)]);
+    let newcomer = message(2, MessageType::SOLICIT, &[]);
+    let offer = ask(&mut second, 2000, &newcomer).expect("an offer");
+    assert_eq!(offer.status, Some(StatusCode::NO_ADDRS_AVAIL));
+    let offer = ask(&mut second, 2001, &newcomer).expect("an offer");
+    assert_eq!(offer.addresses, [(address, 100)]);
+}
+
+#[test]
+fn a_lease_without_an_end_that_gets_one_is_kept_for_a_day() {
+    let endless = format!("interface eth0 {{ address-pool lan infinity; }}; {LAN}");
+    let short = format!("interface eth0 {{ address-pool lan 50 100; }}; {LAN}");
+    let mut first = engine(&endless, &[]);
+    let address = obtain(&mut first, 1000, 1);
+    let mut second = engine(&short, &leases(&first));
+    let renew = message(1, MessageType::RENEW, &[address]);
+    ask(&mut second, 2000, &renew).expect("a reply");
+    let until = leases(&second)[0].valid_until;
+    assert_eq!(until, Timestamp(2000 + 86_400));
+    assert_eq!(leases(&second)[0].state, LeaseState::Active);
+}
+
+const FAR: &str = "\
+    interface eth0 { address-pool lan 50 100; };
+    pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };
+    pool far { range 2001:db8:2::10 to 2001:db8:2::1f; };
+    host a { duid 00:03:00:01:02:01; address-pool far 500 1000; };";
+
+#[test]
+fn what_a_hosts_own_pool_offers_is_on_link_for_it() {
+    let mut engine = engine(FAR, &[]);
+    let address = obtain(&mut engine, 1000, 1);
+    assert_eq!(address.segments()[2], 2);
+    // For others it is not.
+    let request = message(2, MessageType::REQUEST, &[address]);
+    let reply = ask(&mut engine, 1000, &request).expect("a reply");
+    assert_eq!(reply.status, Some(StatusCode::NOT_ON_LINK));
+}
+
+#[test]
+fn a_valid_lifetime_of_zero_gives_nothing() {
+    let pool = "interface eth0 { address-pool lan 0; }; pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };";
+    let host = "host a { duid 00:03:00:01:02:01; address 2001:db8:1::5 0; };";
+    for config in [pool, host] {
+        let mut engine = engine(config, &[]);
+        for message_type in [MessageType::SOLICIT, MessageType::REQUEST] {
+            let message = message(1, message_type, &[]);
+            let answer = ask(&mut engine, 1000, &message).expect("an answer");
+            assert_eq!(answer.addresses, []);
+            assert_eq!(answer.status, Some(StatusCode::NO_ADDRS_AVAIL));
+        }
+        assert!(engine.table().is_empty());
+    }
+}
+
+#[test]
+fn a_lease_whose_lifetime_became_zero_is_withdrawn() {
+    let before = format!("interface eth0 {{ address-pool lan 50 100; }}; {LAN}");
+    let after = format!("interface eth0 {{ address-pool lan 0; }}; {LAN}");
+    let mut first = engine(&before, &[]);
+    let address = obtain(&mut first, 1000, 1);
+    let mut second = engine(&after, &leases(&first));
+    let renew = message(1, MessageType::RENEW, &[address]);
+    let reply = ask(&mut second, 1010, &renew).expect("a reply");
+    assert_eq!(reply.addresses, [(address, 0)]);
+    assert_eq!(leases(&second), leases(&first));
+}
