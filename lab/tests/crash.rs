@@ -58,6 +58,7 @@ fn every_lease_that_a_reply_promised_survives_a_kill() {
         lab.report(),
         began.elapsed().as_secs_f32()
     ));
+    let outcome = outcome.and_then(|()| lab.is_worth_something());
     if let Err(error) = outcome {
         folder.disable_cleanup(true);
         panic!(
@@ -237,6 +238,23 @@ impl Lab {
             let _ = write!(text, "\n    {one}");
         }
         Err(RigError(text))
+    }
+
+    /// Whether there was something to lose: if not, nothing was shown.
+    fn is_worth_something(&self) -> Result<(), RigError> {
+        let counts = &self.counts;
+        let tried = [
+            counts.checked > counts.rounds,
+            counts.rounds < CUT_SHORT_EVERY || counts.starts_cut_short > 0,
+            counts.rounds < ROLL_CALL_EVERY || counts.roll_calls > 0,
+            counts.rounds < AGE_EVERY || counts.segments > 1,
+        ];
+        if tried.contains(&false) {
+            let what =
+                "too little was tried: leases, starts cut short, roll calls and new segments";
+            return Err(RigError(format!("{what}: {tried:?}")));
+        }
+        Ok(())
     }
 
     fn report(&self) -> String {
