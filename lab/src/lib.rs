@@ -8,6 +8,7 @@ pub mod dissect;
 pub mod judge;
 pub mod ladder;
 pub mod link;
+pub mod load;
 pub mod normalise;
 pub mod player;
 pub mod program;

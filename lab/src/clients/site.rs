@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::link::owner::temporary_folder;
 use crate::link::tap::batch;
 use crate::link::watch::{Assigned, Scope, Watch};
-use crate::link::{Error, Namespace};
+use crate::link::{Cable, Error, Namespace};
 use crate::rig::server::{Program, Server};
 use crate::rig::{INTERFACE, RigError};
 
@@ -48,32 +48,17 @@ impl Site {
     /// # Errors
     /// The system does not let us, or the server does not start.
     pub fn with_config(program: Program, config: &str) -> Result<Self, RigError> {
-        let at_server = Namespace::new()?;
-        let namespace = Namespace::new()?;
-        let peer = namespace
-            .path()
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        let cable = format!(
-            "link add {INTERFACE} address 02:00:00:00:00:01 type veth \
-             peer name {INTERFACE} address 02:00:00:00:00:{HOST:02x} netns {peer}\n\
-             link set {INTERFACE} up\n\
-             addr add 2001:db8:1::1/64 dev {INTERFACE} nodad\n"
-        );
-        let (watch_server, watch) = (Watch::new(&at_server)?, Watch::new(&namespace)?);
-        batch(&at_server, cable)?;
-        let ends = format!(
-            "link set {INTERFACE} up\n\
-             link add {DOWNSTREAM} type veth peer name lan1\n\
+        let Cable {
+            server: at_server,
+            client: namespace,
+            watch,
+        } = Cable::lay([0x02, 0, 0, 0, 0, HOST])?;
+        let downstream = format!(
+            "link add {DOWNSTREAM} type veth peer name lan1\n\
              link set {DOWNSTREAM} up\n\
              link set lan1 up\n"
         );
-        batch(&namespace, ends)?;
-        // A cable takes a moment until it carries anything, and without that there is no address.
-        watch_server.until_ready(&at_server, INTERFACE)?;
-        watch.until_ready(&namespace, INTERFACE)?;
+        batch(&namespace, downstream)?;
 
         let folder = temporary_folder()?;
         // Programs keep their state in these folders. Those of the machine are none of theirs.

@@ -1,8 +1,9 @@
 //! A real link for a real server: a network namespace, a TAP in it, and the lab at the other end.
 //!
-//! `netns` makes namespaces and removes them, `process` starts programs in them, `tap` is the link's
-//! device, `station` speaks for every client and relay agent on it by means of `frame`, `udp`, `fragment`
-//! and `neighbour`, which know bytes only. What is said on the link is left to `rig::live`.
+//! `netns` makes namespaces and removes them, `process` starts programs in them, `cable` joins two of them
+//! and `watch` notices when their addresses change. Where the lab itself is at the other end, `tap` is the
+//! link's device, `station` speaks for every client and relay agent on it by means of `frame`, `udp`,
+//! `fragment` and `neighbour`, which know bytes only. What is said on the link is left to `rig::live`.
 
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -12,6 +13,7 @@ use std::time::Instant;
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
+pub mod cable;
 pub mod fragment;
 pub mod frame;
 pub mod log;
@@ -24,6 +26,7 @@ pub mod tap;
 pub mod udp;
 pub mod watch;
 
+pub use cable::Cable;
 pub use netns::Namespace;
 pub use process::Process;
 pub use station::Station;

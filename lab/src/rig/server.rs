@@ -57,6 +57,8 @@ pub struct Server {
     // Dropped in this order: whatever is left in the namespace ends before its files go.
     namespace: Namespace,
     folder: TempDir,
+    /// Where the leases are if not in memory.
+    leases: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -84,6 +86,7 @@ impl Server {
             starts: 0,
             namespace,
             folder,
+            leases: None,
         };
         server.configure(config)?;
         server.write("dhcp6s_secret", &SECRET)?;
@@ -166,24 +169,45 @@ impl Server {
         self.write("dhcp6s.conf", config.as_bytes())
     }
 
+    /// Has it keep its leases in this folder from the next start on, on whatever disk that is.
+    pub fn keep_leases_in(&mut self, folder: &Path) {
+        self.leases = Some(folder.to_owned());
+    }
+
     /// The namespace that it runs in.
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
     }
 
-    /// Starts it and waits until it says that it serves the interface. Returns what else it said.
+    /// Starts it and waits until it says that it serves the interface.
     ///
     /// # Errors
     /// It does not start; the text has its last words.
     pub fn start(&mut self) -> Result<(), RigError> {
+        self.launch()?;
+        self.await_ready()
+    }
+
+    /// Starts it, and does not wait for what it makes of that.
+    ///
+    /// # Errors
+    /// The program cannot be run.
+    pub fn launch(&mut self) -> Result<(), RigError> {
         self.starts += 1;
         let mut process = self.namespace.spawn(self.command())?;
         let pipe = process.take_stderr().expect("it was asked for");
-        let running = self.running.insert(Running {
+        self.running = Some(Running {
             process,
             log: Log::new(pipe)?,
         });
+        Ok(())
+    }
+
+    fn await_ready(&mut self) -> Result<(), RigError> {
+        let Some(running) = &mut self.running else {
+            return Err(self.failure("was not started"));
+        };
         let ready = format!("serving on {INTERFACE}");
         let until = Instant::now() + PATIENCE;
         loop {
@@ -219,7 +243,7 @@ impl Server {
             .arg("--duid")
             .arg(self.path("dhcp6s_duid"))
             .arg("--leases")
-            .arg(self.path(LEASES))
+            .arg(self.leases.clone().unwrap_or_else(|| self.path(LEASES)))
             .arg(INTERFACE)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -1,0 +1,23 @@
+//! Load: many clients at once, as fast as the server answers, and what they may believe in.
+//!
+//! A [`Crowd`] decides what its clients say and takes in what they are told. It is handed bytes and the time
+//! and knows no socket; a [`Port`] is the socket that all of them share, and [`exchange`](port::exchange)
+//! moves messages between the two. What clients were promised is for the caller to compare with what the
+//! server knows.
+//!
+//! Time is what has passed since 1970, as the server counts it: promises are compared with its files.
+
+pub mod chance;
+pub mod client;
+pub mod crowd;
+pub mod message;
+pub mod owners;
+pub mod port;
+#[cfg(test)]
+mod tests;
+
+pub use chance::Chance;
+pub use client::{Client, Lease};
+pub use crowd::{Breach, Crowd, Promise, Tally};
+pub use message::{Block, Ia, IaKind};
+pub use port::Port;
