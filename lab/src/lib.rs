@@ -11,6 +11,8 @@ pub mod link;
 pub mod normalise;
 pub mod player;
 pub mod program;
+pub mod recording;
+pub mod replay;
 pub mod report;
 pub mod rig;
 pub mod run;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::link::listener::{Listener, Timed};
 use crate::link::owner::temporary_folder;
 use crate::link::tap::batch;
 use crate::link::watch::{Assigned, Scope, Watch};
@@ -21,6 +22,10 @@ pub const ADDRESS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x1000
 pub const PREFIX: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0), 56);
 /// The number of the client that the configuration knows.
 pub const HOST: u8 = 0xc1;
+/// The link-local address of the client's machine.
+pub const MACHINE: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, HOST as u16);
+/// The server's address on the link, with the length of its prefix.
+pub const SERVER: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1), 64);
 /// The interface to the network that the client has a prefix for.
 pub const DOWNSTREAM: &str = "lan0";
 
@@ -31,6 +36,8 @@ pub struct Site {
     pub server: Server,
     namespace: Namespace,
     watch: Watch,
+    listener: Listener,
+    config: String,
     folder: TempDir,
 }
 
@@ -56,11 +63,12 @@ impl Site {
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
+        let (address, length) = SERVER;
         let cable = format!(
             "link add {INTERFACE} address 02:00:00:00:00:01 type veth \
              peer name {INTERFACE} address 02:00:00:00:00:{HOST:02x} netns {peer}\n\
              link set {INTERFACE} up\n\
-             addr add 2001:db8:1::1/64 dev {INTERFACE} nodad\n"
+             addr add {address}/{length} dev {INTERFACE} nodad\n"
         );
         let (watch_server, watch) = (Watch::new(&at_server)?, Watch::new(&namespace)?);
         batch(&at_server, cable)?;
@@ -75,6 +83,8 @@ impl Site {
         watch_server.until_ready(&at_server, INTERFACE)?;
         watch.until_ready(&namespace, INTERFACE)?;
 
+        let listener = Listener::new(&namespace, INTERFACE)?;
+
         let folder = temporary_folder()?;
         // Programs keep their state in these folders. Those of the machine are none of theirs.
         for place in ["/run", "/var/lib"] {
@@ -86,6 +96,8 @@ impl Site {
             server,
             namespace,
             watch,
+            listener,
+            config: config.to_owned(),
             folder,
         })
     }
@@ -94,6 +106,20 @@ impl Site {
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+
+    /// The configuration of the server.
+    #[must_use]
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
+    /// What was said over the cable since the last call.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn overheard(&mut self) -> Result<Vec<Timed>, Error> {
+        self.listener.datagrams()
     }
 
     /// A folder for files of the client with this number.
