@@ -12,6 +12,8 @@ pub mod load;
 pub mod normalise;
 pub mod player;
 pub mod program;
+pub mod recording;
+pub mod replay;
 pub mod report;
 pub mod rig;
 pub mod run;

@@ -1,9 +1,12 @@
-//! Clients that people use are served: over a cable, by the real server.
+//! Clients that people use are served: over a cable, by the real server. With `DHCP6S_RECORD=FOLDER`, what is
+//! said meanwhile becomes captures in that folder.
 
+use std::path::Path;
 use std::process::Command;
 
 use dhcp6lab::clients::site::Site;
 use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Wants, life};
+use dhcp6lab::recording::{Conversation, Origin};
 use rstest::rstest;
 
 #[path = "support/server.rs"]
@@ -11,10 +14,54 @@ mod server;
 mod support;
 
 fn lives(client: &dyn Client, wants: Wants) {
-    if support::can_run(&[client.program()]) {
-        life::live(client, server::path().as_path().into(), wants)
-            .unwrap_or_else(|error| panic!("{error}"));
+    if !support::can_run(&[client.program()]) {
+        return;
     }
+    let said = life::live(client, server::path().as_path().into(), wants)
+        .unwrap_or_else(|error| panic!("{error}"));
+    if let Some(folder) = std::env::var_os("DHCP6S_RECORD") {
+        record(&said, Path::new(&folder), client, wants);
+    }
+}
+
+/// Makes a life one of the captures that `captures.rs` replays.
+fn record(said: &Conversation, folder: &Path, client: &dyn Client, wants: Wants) {
+    let (program, package) = client.program();
+    let (name, leases) = match wants {
+        Wants::Address => ("address", "an address"),
+        Wants::Prefix => ("prefix", "a prefix"),
+        Wants::Both => ("address-and-prefix", "an address and a prefix"),
+    };
+    let next = if wants.address() {
+        "\nAnother client gets the address afterwards."
+    } else {
+        ""
+    };
+    let why = format!(
+        "{program} obtains {leases}, keeps what it has over a restart of the server, and gives it back.{next}"
+    );
+    let origin = Origin {
+        client: format!("{program} of {package} {}", version(package)),
+        recorded: output("date", &["-u", "+%F"]),
+        how: "DHCP6S_RECORD=../pcaps cargo test -p dhcp6lab --test clients".into(),
+        anonymised:
+            "Times are counted from 2026-01-01. The machine is one that the lab made up; dhcpcd\n\
+                     is told a Vendor Class, as its own would describe the computer."
+                .into(),
+    };
+    let pcap = folder.join(format!("{program}-{name}.pcap"));
+    said.save(&pcap, &why, &origin)
+        .unwrap_or_else(|error| panic!("{error}"));
+}
+
+fn version(package: &str) -> String {
+    output("dpkg-query", &["-W", "-f", "${Version}", package])
+}
+
+fn output(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
 #[rstest]

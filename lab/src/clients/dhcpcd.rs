@@ -15,6 +15,9 @@ use crate::rig::INTERFACE;
 pub struct Dhcpcd;
 
 const HOOK: &str = "#!/bin/sh\necho \"hook: $interface $reason\" >&2\n";
+/// A Vendor Class in place of its own, which names the kernel and the processor of this machine, under the
+/// number for examples (RFC 5612).
+const VENDOR_CLASS: &str = "vendclass 32473 dhcpcd";
 const DUID_FILE: &str = "/var/lib/dhcpcd/duid";
 
 impl Client for Dhcpcd {
@@ -33,7 +36,7 @@ impl Client for Dhcpcd {
     fn prepare(&self, site: &Site, folder: &Path, identity: Identity) -> Result<(), Error> {
         let hook = folder.join("hook");
         let mut config = format!(
-            "ipv6only\nnoipv6rs\nduid\nscript {}\nallowinterfaces {INTERFACE}\n\
+            "ipv6only\nnoipv6rs\nduid\n{VENDOR_CLASS}\nscript {}\nallowinterfaces {INTERFACE}\n\
              interface {INTERFACE}\n",
             hook.display()
         );

@@ -2,18 +2,21 @@
 //! was restarted, and gives them back.
 
 use crate::clients::session::Session;
-use crate::clients::site::{ADDRESS, DOWNSTREAM, HOST, PREFIX, Site};
+use crate::clients::site::{ADDRESS, DOWNSTREAM, HOST, MACHINE, PREFIX, Site};
 use crate::clients::{Client, Identity, Wants};
 use crate::link::watch::Assigned;
+use crate::recording::Conversation;
 use crate::rig::server::Program;
 use crate::rig::{INTERFACE, RigError};
+use crate::scenario::{self, Clients};
 
 /// Leads a client through its life with a server. Its lease has to be the same all the time, on its
 /// interfaces and in its lease file; and an address that it gave back has to be there for another client.
+/// Returns what was said meanwhile.
 ///
 /// # Errors
 /// Something is not as it should be.
-pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<(), RigError> {
+pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<Conversation, RigError> {
     let mut site = Site::new(program, client.lifetimes())?;
     let mut session = Session::start(
         client,
@@ -38,6 +41,8 @@ pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<(), R
         )?;
     }
 
+    let mut datagrams = site.overheard()?;
+    let restarts = vec![datagrams.len()];
     site.server.stop()?;
     site.server.start()?;
     let assigned = session.until_renewed(&site)?;
@@ -65,7 +70,29 @@ pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<(), R
         let has_it = |assigned: &[Assigned]| held(assigned) == expected(Wants::Address);
         session.until_assigned(&site, "obtain what another gave back", has_it)?;
     }
-    Ok(())
+    datagrams.extend(site.overheard()?);
+    Ok(Conversation {
+        config: site.config().to_owned(),
+        clients: clients(),
+        restarts,
+        datagrams,
+    })
+}
+
+/// The one that lives, and the one that gets its address afterwards on the same machine.
+#[must_use]
+pub fn clients() -> Clients {
+    let named = |name: &str, number| scenario::Client {
+        name: name.to_owned(),
+        duid: Identity {
+            number,
+            wants: Wants::Both,
+        }
+        .duid()
+        .to_vec(),
+        address: MACHINE,
+    };
+    Clients(vec![named("client", HOST), named("next", HOST + 1)])
 }
 
 fn held(assigned: &[Assigned]) -> Vec<(String, String)> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::link::listener::{Listener, Timed};
 use crate::link::owner::temporary_folder;
 use crate::link::tap::batch;
 use crate::link::watch::{Assigned, Scope, Watch};
@@ -21,6 +22,10 @@ pub const ADDRESS: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0x1000
 pub const PREFIX: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 0xdb8, 0x100, 0, 0, 0, 0, 0), 56);
 /// The number of the client that the configuration knows.
 pub const HOST: u8 = 0xc1;
+/// The link-local address of the client's machine.
+pub const MACHINE: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, HOST as u16);
+/// The server's address on the link, with the length of its prefix.
+pub const SERVER: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1), 64);
 /// The interface to the network that the client has a prefix for.
 pub const DOWNSTREAM: &str = "lan0";
 
@@ -31,6 +36,8 @@ pub struct Site {
     pub server: Server,
     namespace: Namespace,
     watch: Watch,
+    listener: Listener,
+    config: String,
     folder: TempDir,
 }
 
@@ -60,6 +67,8 @@ impl Site {
         );
         batch(&namespace, downstream)?;
 
+        let listener = Listener::new(&namespace, INTERFACE)?;
+
         let folder = temporary_folder()?;
         // Programs keep their state in these folders. Those of the machine are none of theirs.
         for place in ["/run", "/var/lib"] {
@@ -71,6 +80,8 @@ impl Site {
             server,
             namespace,
             watch,
+            listener,
+            config: config.to_owned(),
             folder,
         })
     }
@@ -79,6 +90,20 @@ impl Site {
     #[must_use]
     pub fn namespace(&self) -> &Namespace {
         &self.namespace
+    }
+
+    /// The configuration of the server.
+    #[must_use]
+    pub fn config(&self) -> &str {
+        &self.config
+    }
+
+    /// What was said over the cable since the last call.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn overheard(&mut self) -> Result<Vec<Timed>, Error> {
+        self.listener.datagrams()
     }
 
     /// A folder for files of the client with this number.

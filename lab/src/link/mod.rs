@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 pub mod cable;
 pub mod fragment;
 pub mod frame;
+pub mod listener;
 pub mod log;
 pub mod neighbour;
 pub mod netns;
