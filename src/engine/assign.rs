@@ -233,7 +233,7 @@ impl Engine {
             .copied()
     }
 
-    /// The pool address for an IA: one that it lists, the one it had before, where its hash points.
+    /// The pool address for an IA: one that it lists, the one it had last, where its hash points.
     fn pick_from_pool(
         &self,
         client: &Client<'_>,
@@ -242,11 +242,17 @@ impl Engine {
     ) -> Option<(Prefix, Lifetimes)> {
         let pool_use = client.pool.filter(|_| ia.kind == IaKind::Na)?;
         let key = ia.key(client.duid);
-        let had = self.table.of_binding(&key).map(Lease::prefix);
-        let wished = ia.leases().chain(had).find(|&prefix| {
+        let possible = |&prefix: &Prefix| {
             self.pool_lifetimes(client, &key, prefix).is_some()
                 && self.is_available(&key, prefix, draft)
-        });
+        };
+        let had = || {
+            let had = self.table.of_binding(&key);
+            had.filter(|it| possible(&it.prefix()))
+                .max_by_key(|it| it.change().changed)
+                .map(Lease::prefix)
+        };
+        let wished = ia.leases().find(possible).or_else(had);
         let prefix = wished.or_else(|| {
             let pool = self.config.pools.get(pool_use.pool)?;
             let range = (pool.first, pool.last);

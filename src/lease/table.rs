@@ -11,8 +11,8 @@ use std::hash::{BuildHasher, RandomState};
 
 /// How long a released or expired lease is remembered for its client while nobody else takes it: 30 days.
 const REMEMBERED_SECS: u32 = 30 * 86_400;
-/// The most leases that are remembered for one binding. A client can take and give back as often as it likes,
-/// and every look at its binding passes over what is remembered.
+/// The most leases that a binding remembers when it gets another one. A client can take and give back as often
+/// as it likes, and every look at its binding passes over what is remembered.
 const REMEMBERED_MAX: usize = 4;
 
 /// The number of a lease's place in the table.
@@ -128,7 +128,8 @@ impl LeaseTable {
         self.slot_of(prefix).and_then(|slot| self.lease(slot))
     }
 
-    /// All leases that the binding has, and the last few that it had and nobody else took since.
+    /// All leases that the binding has, and the last few that it had and nobody else took since, in the order
+    /// of addresses.
     pub fn of_binding<'a>(&'a self, key: &IaKey) -> impl Iterator<Item = &'a Lease> + use<'a> {
         let first = self
             .by_binding
@@ -207,14 +208,9 @@ impl LeaseTable {
     /// Puts a lease into the state that the change says.
     ///
     /// Whoever decides on a change has made sure that an address or prefix that it takes is free or the
-    /// holder's own. A replayed journal passes over the expiry of what lay in the way; time takes its course
-    /// here, so that replaying comes to the same as living through it.
+    /// holder's own. A replayed journal may pass over the expiry of what lay in the way; that is made up
+    /// for here.
     pub fn apply(&mut self, change: &Change) {
-        self.expire(change.changed);
-        self.put(change);
-    }
-
-    fn put(&mut self, change: &Change) {
         if let Some(slot) = self.slot_of(change.prefix) {
             if self.extend(slot, change) {
                 return;
@@ -234,29 +230,37 @@ impl LeaseTable {
         };
         if lease.is_taken() {
             if !self.is_free(lease.prefix) {
+                self.expire(change.changed);
                 self.evict(lease.prefix);
             }
             let (first, last) = lease.prefix.bounds();
             self.taken.insert(first, last);
             self.unavailable.insert(first, last);
         }
-        self.insert(lease);
-        if change.state == LeaseState::Released {
-            self.forget_surplus(&change.holder);
+        if change.state == LeaseState::Active {
+            self.forget_surplus(&change.holder, change.changed);
         }
+        self.insert(lease);
     }
 
-    /// Forgets what was remembered for a binding the longest, if it is more than is kept.
-    fn forget_surplus(&mut self, key: &IaKey) {
-        let remembered = || {
-            self.of_binding(key)
-                .filter(|lease| lease.state == LeaseState::Released)
+    /// Makes room in a binding for one more lease: of those that are over by now, the one that ended first is
+    /// forgotten if there are too many. In a replayed journal some of them have not expired yet; they count
+    /// all the same, so that the same ones are forgotten.
+    fn forget_surplus(&mut self, key: &IaKey, now: Timestamp) {
+        let over = || {
+            self.of_binding(key).filter_map(|lease| match lease.state {
+                LeaseState::Active if lease.valid_until < now => {
+                    Some((lease.valid_until, lease.prefix))
+                }
+                LeaseState::Released => Some((lease.changed, lease.prefix)),
+                LeaseState::Active | LeaseState::Declined => None,
+            })
         };
-        if remembered().count() > REMEMBERED_MAX {
-            let oldest = remembered().min_by_key(|lease| (lease.changed, lease.prefix));
-            if let Some(slot) = oldest.and_then(|lease| self.slot_of(lease.prefix)) {
-                self.remove(slot);
-            }
+        if over().count() > REMEMBERED_MAX
+            && let Some((_, prefix)) = over().min()
+            && let Some(slot) = self.slot_of(prefix)
+        {
+            self.remove(slot);
         }
     }
 
@@ -275,7 +279,7 @@ impl LeaseTable {
                     ..lease.change()
                 };
                 self.remove(slot);
-                self.put(&change);
+                self.apply(&change);
             } else {
                 self.remove(slot);
             }
@@ -336,14 +340,14 @@ impl LeaseTable {
         }
     }
 
-    fn insert(&mut self, lease: Lease) {
+    fn insert(&mut self, mut lease: Lease) {
         let slot = self.vacant.pop().unwrap_or_else(|| {
             self.slots.push(None);
             Slot::try_from(self.slots.len() - 1).expect("fewer leases than memory for 2^32 of them")
         });
         // Nobody has what is declined: it belongs to no binding any more.
         if lease.state != LeaseState::Declined {
-            self.link(slot, &lease);
+            self.link(slot, &mut lease);
         }
         let prefix_hash = self.hasher.hash_one(lease.prefix);
         let (slots, hasher) = (&self.slots, &self.hasher);
@@ -356,30 +360,31 @@ impl LeaseTable {
         }
     }
 
-    /// Puts a lease that is not in its slot yet at the end of the chain of its binding.
-    fn link(&mut self, slot: Slot, lease: &Lease) {
+    /// Puts a lease that is not in its slot yet into the chain of its binding: in the order of addresses, which
+    /// unlike that of changes is the same after a restatement.
+    fn link(&mut self, slot: Slot, lease: &mut Lease) {
         let binding_hash = self.hash_binding(&lease.duid, lease.kind, lease.iaid);
         let (slots, hasher) = (&self.slots, &self.hasher);
-        let binding = self.by_binding.find(binding_hash, |&other| {
+        let first = self.by_binding.find_mut(binding_hash, |&other| {
             lease_at(slots, other).is_some_and(|other| same_binding(other, lease))
         });
-        match binding.copied() {
-            // A binding's leases keep their order.
-            Some(mut last) => {
-                while let Some(next) = lease_at(slots, last).map(|it| it.next)
-                    && next != NONE
-                {
-                    last = next;
-                }
-                if let Some(Some(last)) = self.slots.get_mut(last as usize) {
-                    last.next = slot;
-                }
-            }
-            None => {
-                self.by_binding.insert_unique(binding_hash, slot, |&other| {
-                    lease_at(slots, other).map_or(0, |it| hash_binding(hasher, it))
-                });
-            }
+        let Some(first) = first else {
+            self.by_binding.insert_unique(binding_hash, slot, |&other| {
+                lease_at(slots, other).map_or(0, |it| hash_binding(hasher, it))
+            });
+            return;
+        };
+        let mut before = None;
+        let mut behind = *first;
+        while let Some(other) = lease_at(slots, behind).filter(|it| it.prefix < lease.prefix) {
+            before = Some(behind);
+            behind = other.next;
+        }
+        lease.next = behind;
+        match before.map(|before| self.slots.get_mut(before as usize)) {
+            None => *first = slot,
+            Some(Some(Some(before))) => before.next = slot,
+            Some(_) => {}
         }
     }
 

@@ -98,7 +98,7 @@ fn an_address_that_a_newcomer_takes_is_forgotten_for_its_former_holder() {
 }
 
 #[test]
-fn a_binding_keeps_the_order_of_its_leases() {
+fn the_leases_of_a_binding_stand_in_the_order_of_addresses() {
     let mut table = LeaseTable::default();
     let holder = key(1, IaKind::Na, 1);
     for last in [3, 1, 2] {
@@ -107,7 +107,7 @@ fn a_binding_keeps_the_order_of_its_leases() {
     table.apply(&change(address(3), holder, LeaseState::Active, 105, 10));
     assert_eq!(
         prefixes(table.active(&holder)),
-        [address(3), address(1), address(2)]
+        [address(1), address(2), address(3)]
     );
     let other = key(1, IaKind::Pd, 1);
     assert_eq!(table.active(&other).count(), 0);
@@ -146,9 +146,31 @@ fn only_the_last_leases_of_a_binding_are_remembered() {
         table.apply(&change(address(last), holder, LeaseState::Active, now, 10));
         table.apply(&change(address(last), holder, LeaseState::Released, now, 0));
     }
-    let last: Vec<_> = (96..100).map(address).collect();
+    let last: Vec<_> = (95..100).map(address).collect();
     assert_eq!(prefixes(table.of_binding(&holder)), last);
-    assert_eq!(table.len(), REMEMBERED_MAX);
+    assert_eq!(table.len(), 1 + REMEMBERED_MAX);
+}
+
+#[test]
+fn a_replayed_binding_forgets_what_it_forgot_when_it_was_lived() {
+    let (mut lived, mut replayed) = (LeaseTable::default(), LeaseTable::default());
+    let holder = key(1, IaKind::Na, 1);
+    // Each lease expires before the next one is granted, and one of them is granted again at the end.
+    for (now, last) in (0..).zip([1, 2, 3, 4, 5, 6, 3]) {
+        let now = 1000 + 20 * now;
+        let change = change(address(last), holder, LeaseState::Active, now, 10);
+        lived.expire(Timestamp(now));
+        lived.apply(&change);
+        replayed.apply(&change);
+    }
+    for table in [&mut lived, &mut replayed] {
+        table.expire(Timestamp(2000));
+    }
+    assert_eq!(facts(&lived), facts(&replayed));
+    assert_eq!(
+        prefixes(lived.of_binding(&holder)),
+        [2, 3, 4, 5, 6].map(address)
+    );
 }
 
 #[test]
@@ -277,5 +299,12 @@ proptest! {
         history.iter().for_each(|change| replayed.apply(change));
         replayed.expire(Timestamp(now));
         prop_assert_eq!(facts(&replayed), facts(&table));
+        let mut restated = LeaseTable::default();
+        table.iter().for_each(|lease| restated.apply(&lease.change()));
+        prop_assert_eq!(facts(&restated), facts(&table));
+        for lease in table.iter() {
+            let of = |table: &LeaseTable| prefixes(table.of_binding(&lease.holder()));
+            prop_assert_eq!(of(&restated), of(&table));
+        }
     }
 }
