@@ -403,7 +403,14 @@ const SEND_KEYS: &[&str] = &[
     "raw",
     "again",
     "message",
-    "a message type such as `solicit`",
+    "solicit",
+    "request",
+    "confirm",
+    "renew",
+    "rebind",
+    "decline",
+    "release",
+    "information-request",
 ];
 
 impl<'de> Visitor<'de> for SendVisitor {
