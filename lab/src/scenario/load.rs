@@ -360,7 +360,7 @@ mod tests {
     fn a_word_that_is_no_step_is_refused_with_what_may_be_meant() {
         let error = refused_step("  - reboot: server");
         assert!(
-            error.contains("step 1: `reboot` is not a step here; did you mean `restart`?"),
+            error.contains("step 1: `reboot` is not a step; did you mean `restart`?"),
             "{error}"
         );
     }

@@ -35,7 +35,9 @@ fn disk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Disk, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "full" => Ok(Disk::Full),
         "room" => Ok(Disk::Room),
-        other => Err(D::Error::unknown_variant(other, &["full", "room"])),
+        other => Err(D::Error::custom(format!(
+            "write `full` or `room` instead of `{other}`"
+        ))),
     }
 }
 

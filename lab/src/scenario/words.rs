@@ -4,9 +4,9 @@
 pub(super) fn reword(message: &str) -> String {
     match message.split_once(": ") {
         Some((path, reason)) if !path.contains([' ', '`']) => {
-            format!("{}: {}", place(path), explain(path, reason))
+            format!("{}: {}", place(path), explain(reason))
         }
-        _ => explain("", message),
+        _ => explain(message),
     }
 }
 
@@ -28,13 +28,12 @@ fn place(path: &str) -> String {
     }
 }
 
-fn explain(path: &str, reason: &str) -> String {
+fn explain(reason: &str) -> String {
     if let Some((name, known)) = unknown(reason, "unknown field `") {
-        return not_known(name, "a key", known);
+        return not_known(name, "a key here", known);
     }
     if let Some((name, known)) = unknown(reason, "unknown variant `") {
-        let is_step = path.starts_with("steps[") && path.ends_with(']') && !path.contains('.');
-        return not_known(name, if is_step { "a step" } else { "a choice" }, known);
+        return not_known(name, "a step", known);
     }
     let types = [
         ("u8", "255"),
@@ -62,7 +61,7 @@ fn not_known(name: &str, what: &str, listed: &str) -> String {
     };
     let known: Vec<String> = known.iter().map(|it| format!("`{it}`")).collect();
     let known = known.join(", ");
-    format!("`{name}` is not {what} here; {hint} Known: {known}")
+    format!("`{name}` is not {what}; {hint} Known: {known}")
 }
 
 /// Which of these somebody may have meant.
@@ -111,7 +110,7 @@ mod tests {
             reword(
                 "steps[0]: unknown variant `reboot`, expected one of `send`, `crash`, `restart`"
             ),
-            "step 1: `reboot` is not a step here; did you mean `restart`? Known: `send`, `crash`, `restart`"
+            "step 1: `reboot` is not a step; did you mean `restart`? Known: `send`, `crash`, `restart`"
         );
         for (wrong, right) in [("frist", "first"), ("ia_nna", "ia_na"), ("step", "steps")] {
             assert_eq!(
