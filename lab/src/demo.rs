@@ -20,8 +20,12 @@ use crate::scenario::Scenario;
 pub fn run(server: PathBuf, out: &mut dyn Write) -> Result<(), RigError> {
     let scenario = Scenario::parse(Path::new("demo.yaml"), include_str!("demo.yaml"))
         .map_err(|error| RigError(error.to_string()))?;
-    let mut say = |text: &str| {
-        writeln!(out, "{text}").map_err(|error| RigError(format!("cannot print: {error}")))
+    let mut say = |text: &str| match writeln!(out, "{text}") {
+        // Whoever read has seen enough.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(RigError(format!("cannot print: {error}")))
+        }
+        _ => Ok(()),
     };
     say("two namespaces, joined by a cable: a client in one, dhcp6s in the other")?;
     let site = Site::with_config(Program::Binary(server), &scenario.config)?;

@@ -12,7 +12,8 @@ use dhcp6lab::{demo, link, program};
 #[derive(Debug, Parser)]
 #[command(
     version,
-    after_help = "Exit status: 0 passed, 1 failed, 2 bad input, 3 the machine lacks something."
+    after_help = "Exit status: 0 passed, 1 failed, 2 bad input (or a configuration \
+                  with which the server does not start), 3 the machine lacks something."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -42,6 +43,9 @@ struct Run {
     /// Makes what happens the snapshot, where it is another or there is none.
     #[arg(long)]
     bless: bool,
+    /// Lists the scenarios that are on purpose unlike the original server, with the reasons, and plays nothing.
+    #[arg(long)]
+    differs: bool,
     /// Writes the datagrams of every scenario to a capture in this folder.
     #[arg(long, value_name = "FOLDER")]
     pcap: Option<PathBuf>,
@@ -59,18 +63,24 @@ enum RigChoice {
 
 impl From<Run> for RunArguments {
     fn from(run: Run) -> Self {
-        let (sim, live) = match run.rig {
-            Some(RigChoice::Sim) => (true, false),
-            Some(RigChoice::Live) => (false, true),
-            Some(RigChoice::Both) => (true, true),
-            None => (true, link::available().is_ok()),
+        let (sim, live, lacking) = match run.rig {
+            Some(RigChoice::Sim) => (true, false, None),
+            Some(RigChoice::Live) => (false, true, None),
+            Some(RigChoice::Both) => (true, true, None),
+            None => match link::available() {
+                Ok(()) => (true, true, None),
+                Err(error) => (true, false, Some(error.to_string())),
+            },
         };
         Self {
             paths: run.paths,
             sim,
             live,
+            lacking,
             server: run.server,
             bless: run.bless,
+            differs: run.differs,
+            strict: std::env::var_os("CI").is_some_and(|it| it == "true"),
             pcap: run.pcap,
         }
     }
@@ -91,7 +101,10 @@ fn main() -> ExitCode {
 fn demo(out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let outcome = match link::available() {
         Ok(()) => program::server()
-            .and_then(|server| demo::run(server, out))
+            .and_then(|server| {
+                link::remove_on_signal()?;
+                demo::run(server, out)
+            })
             .map_err(|error| (run::FAILED, error.to_string())),
         Err(error) => Err((run::LACKING, error.to_string())),
     };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::player::Failure;
 
@@ -21,6 +21,19 @@ pub enum Outcome {
     Failed(Vec<Failure>),
     /// The transcript is another than that of the snapshot, which is this one.
     Differs(String),
+    /// The server did not start with the configuration of the scenario; what was said about that.
+    NotStarted(String),
+}
+
+/// How a run went as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing failed.
+    Passed,
+    /// Something that should not have happened did.
+    Failed,
+    /// With one of the configurations the server does not start.
+    NotStarted,
 }
 
 /// One scenario that was played.
@@ -30,8 +43,6 @@ pub struct Row {
     pub path: PathBuf,
     /// The name of the rig.
     pub rig: &'static str,
-    /// Why the original server answers differently, if it does.
-    pub differs: Option<String>,
     /// How it went.
     pub outcome: Outcome,
     /// What happened.
@@ -41,7 +52,7 @@ pub struct Row {
 impl Row {
     fn has_failed(&self) -> bool {
         match self.outcome {
-            Outcome::Failed(_) | Outcome::Differs(_) => true,
+            Outcome::Failed(_) | Outcome::Differs(_) | Outcome::NotStarted(_) => true,
             Outcome::Passed | Outcome::New | Outcome::Blessed | Outcome::Skipped(_) => false,
         }
     }
@@ -51,21 +62,29 @@ impl Row {
 #[derive(Debug)]
 pub struct Report<W> {
     out: W,
+    /// Whether a scenario without snapshot is a failure.
+    strict: bool,
+    verdict: Verdict,
     passed: usize,
     failed: usize,
+    new: usize,
     skipped: usize,
-    differing: Vec<(PathBuf, String)>,
+    /// The last new scenario, with its transcript.
+    shown: Option<(PathBuf, String)>,
 }
 
 impl<W: Write> Report<W> {
-    /// A report on a run that begins now.
-    pub fn new(out: W) -> Self {
+    /// A report on a run that begins now. A strict one takes a scenario without snapshot for a failure.
+    pub fn new(out: W, strict: bool) -> Self {
         Self {
             out,
+            strict,
+            verdict: Verdict::Passed,
             passed: 0,
             failed: 0,
+            new: 0,
             skipped: 0,
-            differing: Vec::new(),
+            shown: None,
         }
     }
 
@@ -76,63 +95,76 @@ impl<W: Write> Report<W> {
     pub fn add(&mut self, result: &Row) -> io::Result<()> {
         let first_failure = self.failed == 0;
         let (mark, note) = match &result.outcome {
-            Outcome::Passed => ("ok     ", String::new()),
+            Outcome::New if self.strict => ("FAILED ", " (no snapshot, and CI=true)".into()),
             Outcome::New => (
                 "new    ",
                 " (no snapshot: read it, then run again with --bless)".into(),
             ),
+            Outcome::Passed => ("ok     ", String::new()),
             Outcome::Blessed => ("blessed", String::new()),
             Outcome::Skipped(reason) => ("skipped", format!(" ({reason})")),
-            Outcome::Failed(_) | Outcome::Differs(_) => ("FAILED ", String::new()),
+            Outcome::Failed(_) | Outcome::Differs(_) | Outcome::NotStarted(_) => {
+                ("FAILED ", String::new())
+            }
         };
         let (path, rig) = (result.path.display(), result.rig);
         writeln!(self.out, "{mark} {rig:4} {path}{note}")?;
         match &result.outcome {
             Outcome::Passed | Outcome::Blessed => self.passed += 1,
             Outcome::New => {
-                self.passed += 1;
-                write!(self.out, "\n{}\n", result.transcript)?;
+                match self.strict {
+                    true => self.fail(Verdict::Failed),
+                    false => self.new += 1,
+                }
+                self.show(result)?;
             }
             Outcome::Skipped(_) => self.skipped += 1,
-            Outcome::Failed(_) | Outcome::Differs(_) => self.failed += 1,
+            Outcome::Failed(_) | Outcome::Differs(_) => self.fail(Verdict::Failed),
+            Outcome::NotStarted(_) => self.fail(Verdict::NotStarted),
         }
         if result.has_failed() {
             write!(self.out, "{}", explain(result, first_failure))?;
         }
-        if let Some(reason) = &result.differs
-            && !self.differing.iter().any(|(it, _)| *it == result.path)
-        {
-            self.differing.push((result.path.clone(), reason.clone()));
-        }
         self.out.flush()
     }
 
-    /// Ends the report; says whether nothing failed.
+    fn fail(&mut self, verdict: Verdict) {
+        self.failed += 1;
+        if self.verdict != Verdict::NotStarted {
+            self.verdict = verdict;
+        }
+    }
+
+    /// Prints the transcript of a new scenario, unless another rig has just given the same.
+    fn show(&mut self, result: &Row) -> io::Result<()> {
+        let shown = Some((result.path.clone(), result.transcript.clone()));
+        if self.shown != shown {
+            write!(self.out, "\n{}\n", result.transcript)?;
+            self.shown = shown;
+        }
+        Ok(())
+    }
+
+    /// Ends the report; `differing` is how many scenarios are unlike the original server on purpose.
     ///
     /// # Errors
     /// The writer does not take it.
-    pub fn finish(mut self) -> io::Result<bool> {
-        if !self.differing.is_empty() {
-            writeln!(self.out, "\nOn purpose unlike the original server:")?;
-            for (path, reason) in &self.differing {
-                writeln!(self.out, "  {}: {}", name(path), reason.trim())?;
-            }
+    pub fn finish(mut self, differing: usize) -> io::Result<Verdict> {
+        writeln!(self.out)?;
+        if differing > 0 {
+            writeln!(
+                self.out,
+                "{differing} on purpose unlike the original server; --differs lists them"
+            )?;
         }
-        write!(self.out, "\n{} passed, {} failed", self.passed, self.failed)?;
+        let (passed, failed, new) = (self.passed, self.failed, self.new);
+        write!(self.out, "{passed} passed, {failed} failed, {new} new")?;
         match self.skipped {
             0 => writeln!(self.out)?,
             skipped => writeln!(self.out, ", {skipped} skipped")?,
         }
-        Ok(self.failed == 0)
-    }
-}
-
-/// The last two parts of a path: topic and claim.
-fn name(path: &Path) -> String {
-    let claim = path.file_stem().unwrap_or_default().to_string_lossy();
-    match path.parent().and_then(Path::file_name) {
-        Some(topic) => format!("{}/{claim}", topic.to_string_lossy()),
-        None => claim.into_owned(),
+        self.out.flush()?;
+        Ok(self.verdict)
     }
 }
 
@@ -151,6 +183,15 @@ fn explain(result: &Row, fully: bool) -> String {
         Outcome::Differs(snapshot) => {
             let _ = writeln!(text, "    it is not as in the snapshot (- there, + now):\n");
             let _ = writeln!(text, "{}", diff(snapshot, &result.transcript));
+        }
+        Outcome::NotStarted(said) => {
+            let _ = writeln!(
+                text,
+                "    the server does not start with the configuration of this scenario:"
+            );
+            for line in said.lines() {
+                let _ = writeln!(text, "    {line}");
+            }
         }
         Outcome::Passed | Outcome::New | Outcome::Blessed | Outcome::Skipped(_) => {}
     }
@@ -197,22 +238,25 @@ mod tests {
         Row {
             path: "scenarios/topic/a-claim.yaml".into(),
             rig: "sim",
-            differs: None,
             outcome,
             transcript: "→ first\n".into(),
         }
     }
 
-    fn report(outcomes: &[Outcome]) -> (String, bool) {
+    fn report(outcomes: &[Outcome]) -> (String, Verdict) {
+        report_strictly(outcomes, false)
+    }
+
+    fn report_strictly(outcomes: &[Outcome], strict: bool) -> (String, Verdict) {
         let mut out = Vec::new();
-        let mut report = Report::new(&mut out);
+        let mut report = Report::new(&mut out, strict);
         for outcome in outcomes {
             report
                 .add(&result(outcome.clone()))
                 .expect("memory takes it");
         }
-        let passed = report.finish().expect("memory takes it");
-        (String::from_utf8(out).expect("text"), passed)
+        let verdict = report.finish(1).expect("memory takes it");
+        (String::from_utf8(out).expect("text"), verdict)
     }
 
     #[test]
@@ -225,12 +269,38 @@ mod tests {
 
     #[test]
     fn a_run_without_failures_has_passed() {
-        let (text, passed) = report(&[Outcome::Passed, Outcome::Skipped("time".into())]);
-        assert!(passed);
+        let (text, verdict) = report(&[Outcome::Passed, Outcome::Skipped("time".into())]);
+        assert_eq!(verdict, Verdict::Passed);
         assert!(
-            text.ends_with("\n1 passed, 0 failed, 1 skipped\n"),
+            text.ends_with(
+                "\n1 on purpose unlike the original server; --differs lists them\n\
+                 1 passed, 0 failed, 0 new, 1 skipped\n"
+            ),
             "{text}"
         );
+    }
+
+    #[test]
+    fn what_is_new_on_two_rigs_is_shown_once_and_fails_a_strict_run() {
+        let both = [Outcome::New, Outcome::New];
+        let (text, verdict) = report(&both);
+        assert_eq!(verdict, Verdict::Passed);
+        assert_eq!(text.matches("→ first").count(), 1, "{text}");
+        assert!(text.ends_with("0 passed, 0 failed, 2 new\n"), "{text}");
+        let (text, verdict) = report_strictly(&both, true);
+        assert_eq!(verdict, Verdict::Failed);
+        assert!(text.ends_with("0 passed, 2 failed, 0 new\n"), "{text}");
+    }
+
+    #[test]
+    fn a_server_that_does_not_start_is_worse_than_a_failure() {
+        let outcomes = [
+            Outcome::NotStarted("dhcp6s.conf:1:1: no".into()),
+            Outcome::Failed(Vec::new()),
+        ];
+        let (text, verdict) = report(&outcomes);
+        assert_eq!(verdict, Verdict::NotStarted);
+        assert!(text.contains("    dhcp6s.conf:1:1: no\n"), "{text}");
     }
 
     #[test]
@@ -239,8 +309,8 @@ mod tests {
             step: 2,
             text: "the server was silent".into(),
         };
-        let (text, passed) = report(&[Outcome::Failed(vec![failure])]);
-        assert!(!passed);
+        let (text, verdict) = report(&[Outcome::Failed(vec![failure])]);
+        assert_eq!(verdict, Verdict::Failed);
         assert!(text.contains("step 2: the server was silent"), "{text}");
         assert!(text.contains("→ first"), "{text}");
     }

@@ -2,13 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::capture;
 use crate::link;
-use crate::player::{self, Failure, Played};
+use crate::player::{self, Played};
 use crate::program;
-use crate::report::{Outcome, Report, Row};
+use crate::report::{Outcome, Report, Row, Verdict};
 use crate::rig::live::Live;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
@@ -20,7 +21,8 @@ use crate::suite;
 pub const PASSED: u8 = 0;
 /// The exit status of a run in which a scenario failed.
 pub const FAILED: u8 = 1;
-/// The exit status if a file is no scenario, or cannot be read or written.
+/// The exit status if a file is no scenario, or cannot be read or written, or if the server does not start
+/// with the configuration of one.
 pub const BAD_INPUT: u8 = 2;
 /// The exit status if this machine lacks what the rig needs.
 pub const LACKING: u8 = 3;
@@ -34,10 +36,16 @@ pub struct RunArguments {
     pub sim: bool,
     /// On the live rig.
     pub live: bool,
+    /// Why the live rig is left out, if nobody asked for that.
+    pub lacking: Option<String>,
     /// The server of the live rig, if not the one of the workspace.
     pub server: Option<PathBuf>,
     /// Makes transcripts snapshots.
     pub bless: bool,
+    /// Lists what is unlike the original server on purpose, and plays nothing.
+    pub differs: bool,
+    /// Takes a scenario without snapshot for a failure.
+    pub strict: bool,
     /// The folder for captures.
     pub pcap: Option<PathBuf>,
 }
@@ -54,6 +62,10 @@ enum Error {
         path: PathBuf,
         source: capture::Error,
     },
+    #[error("{}: not a scenario: its name does not end in .yaml", .0.display())]
+    Name(PathBuf),
+    #[error("{}: not a server: {reason}", path.display())]
+    Server { path: PathBuf, reason: String },
     #[error("there is no scenario (a file whose name ends in .yaml) at {0}")]
     Nothing(String),
     #[error("the live rig cannot run: {0}")]
@@ -69,6 +81,8 @@ impl Error {
             Self::Scenarios(_)
             | Self::File { .. }
             | Self::Capture { .. }
+            | Self::Name(_)
+            | Self::Server { .. }
             | Self::Nothing(_)
             | Self::Report(_) => BAD_INPUT,
         }
@@ -77,9 +91,12 @@ impl Error {
 
 /// Runs, and returns the exit status.
 pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    match play_all(arguments, out) {
-        Ok(true) => PASSED,
-        Ok(false) => FAILED,
+    match play_all(arguments, out, err) {
+        Ok(Verdict::Passed) => PASSED,
+        Ok(Verdict::Failed) => FAILED,
+        Ok(Verdict::NotStarted) => BAD_INPUT,
+        // Whoever read the report has seen enough of it, and nobody knows how the rest would have gone.
+        Err(Error::Report(error)) if error.kind() == io::ErrorKind::BrokenPipe => FAILED,
         Err(error) => {
             // Without standard error there is nobody to tell.
             let _ = writeln!(err, "dhcp6lab: {error}");
@@ -88,8 +105,18 @@ pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -
     }
 }
 
-fn play_all(arguments: &RunArguments, out: &mut dyn Write) -> Result<bool, Error> {
+fn play_all(
+    arguments: &RunArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<Verdict, Error> {
     let scenarios = load(&arguments.paths)?;
+    if arguments.differs {
+        return list_differing(&scenarios, out);
+    }
+    if let Some(server) = &arguments.server {
+        check_server(server)?;
+    }
     let mut places = Vec::new();
     if arguments.sim {
         places.push(Place::Sim);
@@ -97,29 +124,67 @@ fn play_all(arguments: &RunArguments, out: &mut dyn Write) -> Result<bool, Error
     if arguments.live {
         places.push(Place::live(arguments.server.as_deref())?);
     }
+    if let Some(why) = &arguments.lacking {
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(err, "dhcp6lab: live is not played: {why}");
+    }
     if let Some(folder) = &arguments.pcap {
         fs::create_dir_all(folder).map_err(|source| Error::File {
             path: folder.clone(),
             source,
         })?;
     }
-    let mut report = Report::new(out);
+    let mut report = Report::new(out, arguments.strict);
     for (path, scenario) in &scenarios {
         for place in &places {
             report.add(&place.play(path, scenario, arguments)?)?;
         }
     }
-    Ok(report.finish()?)
+    Ok(report.finish(differing(&scenarios).count())?)
+}
+
+/// The scenarios that are unlike the original server on purpose, with the reasons.
+fn differing(scenarios: &[(PathBuf, Scenario)]) -> impl Iterator<Item = (&Path, &str)> {
+    scenarios
+        .iter()
+        .filter_map(|(path, scenario)| Some((path.as_path(), scenario.differs.as_deref()?)))
+}
+
+fn list_differing(
+    scenarios: &[(PathBuf, Scenario)],
+    out: &mut dyn Write,
+) -> Result<Verdict, Error> {
+    for (path, reason) in differing(scenarios) {
+        writeln!(out, "{}: {}", path.display(), reason.trim())?;
+    }
+    Ok(Verdict::Passed)
+}
+
+/// Whether there is a program that can be run.
+fn check_server(path: &Path) -> Result<(), Error> {
+    let reason = match fs::metadata(path) {
+        Ok(it) if it.is_file() && it.permissions().mode() & 0o111 != 0 => return Ok(()),
+        Ok(_) => "it is no program".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Error::Server {
+        path: path.to_owned(),
+        reason,
+    })
 }
 
 /// All scenarios, or everything that is wrong with them.
 fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error> {
     let mut files = Vec::new();
     for path in paths {
-        files.extend(suite::scenarios(path).map_err(|source| Error::File {
+        let found = suite::scenarios(path).map_err(|source| Error::File {
             path: path.clone(),
             source,
-        })?);
+        })?;
+        if let Some(other) = found.iter().find(|it| !suite::is_scenario(it)) {
+            return Err(Error::Name(other.clone()));
+        }
+        files.extend(found);
     }
     if files.is_empty() {
         let paths: Vec<String> = paths.iter().map(|it| it.display().to_string()).collect();
@@ -152,6 +217,8 @@ impl Place {
             Some(path) => path.to_owned(),
             None => program::server().map_err(|error| Error::Lacking(error.to_string()))?,
         };
+        check_server(&server)?;
+        link::remove_on_signal().map_err(|error| Error::Lacking(error.to_string()))?;
         Ok(Self::Live(Program::Binary(server)))
     }
 
@@ -178,7 +245,6 @@ impl Place {
         let row = |outcome, transcript| Row {
             path: path.to_owned(),
             rig: self.name(),
-            differs: scenario.differs.clone(),
             outcome,
             transcript,
         };
@@ -188,9 +254,7 @@ impl Place {
         let played = match self.start(&scenario.setup()) {
             Ok(mut rig) => player::play(scenario, rig.as_mut()),
             Err(error) => {
-                let text = error.to_string();
-                let failure = Failure { step: 0, text };
-                return Ok(row(Outcome::Failed(vec![failure]), String::new()));
+                return Ok(row(Outcome::NotStarted(error.to_string()), String::new()));
             }
         };
         if let Some(folder) = &arguments.pcap {
@@ -266,8 +330,11 @@ mod tests {
             paths: vec![folder.path().to_owned()],
             sim: true,
             live: false,
+            lacking: None,
             server: None,
             bless,
+            differs: false,
+            strict: false,
             pcap: Some(folder.path().join("captures")),
         };
         let (mut out, mut err) = (Vec::new(), Vec::new());
@@ -315,7 +382,10 @@ mod tests {
             printed.contains("step 2: the server sent an unexpected Reply"),
             "{printed}"
         );
-        assert!(printed.ends_with("0 passed, 2 failed\n"), "{printed}");
+        assert!(
+            printed.ends_with("0 passed, 2 failed, 0 new\n"),
+            "{printed}"
+        );
     }
 
     #[test]
@@ -325,5 +395,60 @@ mod tests {
         assert!(printed.contains("0.yaml:1:"), "{printed}");
         assert!(printed.contains("2.yaml:1:"), "{printed}");
         assert!(!printed.contains("passed"), "{printed}");
+    }
+
+    #[test]
+    fn an_unusable_configuration_is_bad_input_and_the_others_are_played() {
+        let wrong = SCENARIO.replace("clients:", "config: \"nonsense\"\nclients:");
+        let right = format!("{SCENARIO}  - expect: reply\n");
+        let (status, printed) = run_all(&[&wrong, &right], false);
+        assert_eq!(status, BAD_INPUT, "{printed}");
+        assert!(printed.contains("    dhcp6s.conf:1:1: "), "{printed}");
+        assert!(!printed.contains("step"), "{printed}");
+        assert!(
+            printed.ends_with("0 passed, 1 failed, 1 new\n"),
+            "{printed}"
+        );
+    }
+
+    #[test]
+    fn what_came_instead_of_silence_is_not_called_silence() {
+        let text = format!("{SCENARIO}  - expect: silence\n");
+        let (_, printed) = run_all(&[&text], false);
+        assert!(!printed.contains('∅'), "{printed}");
+    }
+
+    #[test]
+    fn a_file_of_another_name_and_a_server_that_is_none_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let refusal = |name: &str, server| {
+            let path = folder.path().join(name);
+            fs::write(&path, SCENARIO).expect("a file");
+            let arguments = RunArguments {
+                paths: vec![path],
+                sim: true,
+                live: false,
+                lacking: None,
+                server,
+                bless: false,
+                differs: false,
+                strict: false,
+                pcap: None,
+            };
+            let (mut out, mut err) = (Vec::new(), Vec::new());
+            let status = run(&arguments, &mut out, &mut err);
+            assert_eq!((status, out), (BAD_INPUT, Vec::new()));
+            String::from_utf8(err).expect("text")
+        };
+        let text = refusal("a.yml", None);
+        assert!(
+            text.ends_with("a.yml: not a scenario: its name does not end in .yaml\n"),
+            "{text}"
+        );
+        let text = refusal("a.yaml", Some("/nonexist".into()));
+        assert!(
+            text.starts_with("dhcp6lab: /nonexist: not a server: "),
+            "{text}"
+        );
     }
 }

@@ -24,12 +24,17 @@ pub fn scenarios(path: &Path) -> io::Result<Vec<PathBuf>> {
     entries.sort();
     let mut found = Vec::new();
     for entry in entries {
-        let is_scenario = entry.extension().is_some_and(|it| it == "yaml");
-        if is_scenario || entry.is_dir() {
+        if is_scenario(&entry) || entry.is_dir() {
             found.extend(scenarios(&entry)?);
         }
     }
     Ok(found)
+}
+
+/// Whether a file is a scenario by its name.
+#[must_use]
+pub fn is_scenario(path: &Path) -> bool {
+    path.extension().is_some_and(|it| it == "yaml")
 }
 
 /// Where the snapshot of a scenario is.

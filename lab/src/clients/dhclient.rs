@@ -43,7 +43,7 @@ impl Client for Dhclient {
     }
 
     fn lifetimes(&self) -> (u32, u32) {
-        (4, 8)
+        (8, 20)
     }
 
     fn passes_lifetimes_on(&self) -> bool {

@@ -26,7 +26,7 @@ impl Client for Dhcpcd {
     }
 
     fn lifetimes(&self) -> (u32, u32) {
-        (4, 8)
+        (8, 20)
     }
 
     fn passes_lifetimes_on(&self) -> bool {

@@ -32,7 +32,7 @@ pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<Conve
     check_notes(&session, &site, wants)?;
 
     let (_, valid_secs) = client.lifetimes();
-    if valid_secs <= 10 {
+    if valid_secs <= 20 {
         let assigned = session.until_renewed(&site)?;
         check(
             has_it(&assigned),

@@ -1,6 +1,6 @@
 //! A real link for a real server: a network namespace, a TAP in it, and the lab at the other end.
 //!
-//! `netns` makes namespaces and removes them, `process` starts programs in them, `cable` joins two of them
+//! `netns` makes namespaces and removes them, `signal` has that done on Ctrl-C, `process` starts programs in them, `cable` joins two of them
 //! and `watch` notices when their addresses change. Where the lab itself is at the other end, `tap` is the
 //! link's device, `station` speaks for every client and relay agent on it by means of `frame`, `udp`,
 //! `fragment` and `neighbour`, which know bytes only. What is said on the link is left to `rig::live`.
@@ -22,6 +22,7 @@ pub mod neighbour;
 pub mod netns;
 pub mod owner;
 pub mod process;
+mod signal;
 pub mod station;
 pub mod tap;
 pub mod udp;
@@ -30,6 +31,7 @@ pub mod watch;
 pub use cable::Cable;
 pub use netns::Namespace;
 pub use process::Process;
+pub use signal::remove_on_signal;
 pub use station::Station;
 pub use tap::Tap;
 

@@ -68,7 +68,17 @@ pub fn temporary_folder() -> Result<TempDir, Error> {
 /// Removes the namespaces and temporary folders whose owners are gone. What cannot be removed stays: it
 /// harms nobody.
 pub fn sweep() {
-    for name in orphans(&DefaultEnv.persist_dir()) {
+    remove_all(|owner| !owner.lives());
+}
+
+/// Removes the namespaces and temporary folders of this process, which is about to end.
+pub(super) fn remove_own() {
+    let this = Owner::this_process();
+    remove_all(|owner| owner == this);
+}
+
+fn remove_all(goes: impl Fn(Owner) -> bool) {
+    for name in things(&DefaultEnv.persist_dir(), &goes) {
         let path = DefaultEnv.persist_dir().join(&name);
         end_everything_in(&path);
         if NetNs::get(&name).and_then(NetNs::remove).is_err() {
@@ -76,12 +86,12 @@ pub fn sweep() {
         }
     }
     let folder = std::env::temp_dir();
-    for name in orphans(&folder) {
+    for name in things(&folder, &goes) {
         let _ = fs::remove_dir_all(folder.join(name));
     }
 }
 
-fn orphans(folder: &Path) -> Vec<String> {
+fn things(folder: &Path, goes: impl Fn(Owner) -> bool) -> Vec<String> {
     let names = |entries: fs::ReadDir| {
         entries
             .flatten()
@@ -89,6 +99,6 @@ fn orphans(folder: &Path) -> Vec<String> {
             .collect()
     };
     let mut names: Vec<String> = fs::read_dir(folder).map(names).unwrap_or_default();
-    names.retain(|name| Owner::of(name).is_some_and(|owner| !owner.lives()));
+    names.retain(|name| Owner::of(name).is_some_and(&goes));
     names
 }

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::time::Instant;
 
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
 use crate::link::{Error, wait};
@@ -32,10 +32,14 @@ impl Process {
     )]
     pub fn spawn(mut command: Command) -> Result<Self, Error> {
         let name = command.get_program().to_string_lossy().into_owned();
-        // SAFETY: between fork and exec only async-signal-safe calls are allowed; prctl is one, and turning
-        // its errno into an `io::Error` neither allocates nor locks.
+        let hears_all = SigSet::empty();
+        // SAFETY: between fork and exec only async-signal-safe calls are allowed; prctl and sigprocmask are,
+        // and turning their errno into an `io::Error` neither allocates nor locks.
         unsafe {
-            command.pre_exec(|| set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from));
+            command.pre_exec(move || {
+                set_pdeathsig(Signal::SIGKILL)?;
+                Ok(hears_all.thread_set_mask()?)
+            });
         }
         let mut child = command
             .spawn()

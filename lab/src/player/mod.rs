@@ -51,7 +51,7 @@ impl Played {
 /// Something that should not have happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The number of the step, from 1; 0 if there was none yet.
+    /// The number of the step, from 1.
     pub step: usize,
     /// What happened.
     pub text: String,
@@ -220,19 +220,24 @@ impl<'a> Player<'a> {
     fn expect(&mut self, expected: &Expected) {
         match expected {
             Expected::Message(message_type) => self.expect_message(*message_type),
-            Expected::Silence => {
-                self.refuse_rest();
-                self.transcript.silence(self.clock, None);
-            }
+            Expected::Silence => self.expect_nothing(None),
             Expected::Dropped(reason) => {
                 let dropped = self.drops.pop_front();
-                self.refuse_rest();
-                self.transcript.silence(self.clock, dropped.as_deref());
+                self.expect_nothing(dropped.as_deref());
                 if dropped.as_ref() != Some(reason) {
                     let dropped = dropped.as_deref().unwrap_or("nothing");
                     self.fail(format!("the server dropped {dropped} instead of {reason}"));
                 }
             }
+        }
+    }
+
+    /// Writes down that nothing came, if that is so, and what was dropped.
+    fn expect_nothing(&mut self, dropped: Option<&str>) {
+        let silent = self.answers.is_empty();
+        self.refuse_rest();
+        if silent || dropped.is_some() {
+            self.transcript.silence(self.clock, dropped);
         }
     }
 

@@ -109,7 +109,7 @@ fn ia(last: u8) -> Vec<u8> {
 
 fn play_steps(steps: &str, answers: Vec<Answer>) -> (Played, Puppet) {
     let text =
-        format!("why: A test.\nrfc: [\"9915\"]\nclients: {{ first: {{}} }}\nsteps:\n{steps}");
+        format!("why: A test.\nrfc: [\"9915 §18\"]\nclients: {{ first: {{}} }}\nsteps:\n{steps}");
     let scenario = Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario");
     let mut puppet = Puppet {
         answers: answers.into(),

@@ -278,6 +278,8 @@ impl Server {
         command.args(["--user", &format!("{CONTAINER_USER}:{CONTAINER_USER}")]);
         // podman is in the namespace itself.
         command.args(["--network", "host"]);
+        // The image has a volume for leases; without anything in its place podman would make one each time.
+        command.args(["--mount", "type=tmpfs,destination=/var/lib/dhcpv6"]);
         command.args(["--volume", &format!("{folder}:{folder}"), image]);
         command
     }

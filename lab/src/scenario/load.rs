@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::words::{nearest, reword};
 use super::{Expected, Scenario, Step};
 
 /// Why a file is no scenario.
@@ -62,7 +63,7 @@ impl Scenario {
                 path: path.to_owned(),
                 line,
                 column,
-                reason: reason.get(..end).unwrap_or(&reason).to_owned(),
+                reason: reword(reason.get(..end).unwrap_or(&reason)),
             }
         };
         let scenario: Self = serde_yaml::from_str(text).map_err(|error| refuse(&error))?;
@@ -96,12 +97,23 @@ impl Scenario {
                 "name the section that it is about: [\"9915 §18.3.2\"]".into(),
             );
         }
+        if let Some(entry) = self.rfc.iter().find(|it| !is_section(it)) {
+            let reason = format!("`{entry}` is no section: write it as \"9915 §18.3.2\"");
+            return fault("rfc", None, reason);
+        }
         for (index, client) in self.clients.0.iter().enumerate() {
             let earlier = self.clients.0.iter().take(index);
             if earlier.clone().any(|it| it.name == client.name) {
                 let reason = format!("`{}` stands twice: give one another name", client.name);
                 return fault("clients", None, reason);
             }
+        }
+        if self.steps.is_empty() {
+            return fault(
+                "steps",
+                None,
+                "nothing happens: add a step such as `exchange: { from: CLIENT }`".into(),
+            );
         }
         let mut sent = false;
         for (index, step) in self.steps.iter().enumerate() {
@@ -116,10 +128,7 @@ impl Scenario {
     fn check(&self, step: &Step, sent: bool) -> Result<(), String> {
         let known = |name: &str| match self.clients.get(name) {
             Some(_) => Ok(()),
-            None => Err(format!(
-                "there is no client `{name}`: add it under `clients`, or use one of: {}",
-                self.client_names()
-            )),
+            None => Err(self.no_client(name)),
         };
         match step {
             Step::Send(send) => known(&send.from),
@@ -142,10 +151,24 @@ impl Scenario {
         }
     }
 
-    fn client_names(&self) -> String {
+    fn no_client(&self, name: &str) -> String {
         let names: Vec<&str> = self.clients.0.iter().map(|it| it.name.as_str()).collect();
-        names.join(", ")
+        let hint = match nearest(name, names.iter().copied()) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => String::new(),
+        };
+        let names = names.join(", ");
+        format!("there is no client `{name}`: add it under `clients`, or use one of: {names}{hint}")
     }
+}
+
+/// Whether it is the number of an RFC and a section: `9915 §18.3.2`.
+fn is_section(text: &str) -> bool {
+    let plain =
+        |it: &str| !it.is_empty() && it.chars().all(|it| it.is_ascii_alphanumeric() || it == '.');
+    text.split_once(" §").is_some_and(|(rfc, section)| {
+        !rfc.is_empty() && rfc.bytes().all(|it| it.is_ascii_digit()) && plain(section)
+    })
 }
 
 /// What is wrong, and where: under a key, and there perhaps with an element of the list.
@@ -242,7 +265,7 @@ impl<'de> Visitor<'de> for Fail<'_> {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "why: it is a test\nrfc: [\"9915\"]\nclients: { first: {} }\n";
+    const HEAD: &str = "why: it is a test\nrfc: [\"9915 §18\"]\nclients: { first: {} }\n";
 
     fn refusal(text: &str) -> String {
         let error = Scenario::parse(Path::new("x.yaml"), text).expect_err("it is wrong");
@@ -268,14 +291,18 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_place_and_the_known_ones() {
-        let error = refusal("why: x\nrfc: [\"9915\"]\nstep: []\n");
+        let error = refusal("why: x\nrfc: [\"9915 §18\"]\nstep: []\n");
         assert!(
-            error.starts_with("x.yaml:3:1: unknown field `step`, expected one of `why`"),
+            error.starts_with(
+                "x.yaml:3:1: `step` is not a key here; did you mean `steps`? Known: `why`"
+            ),
             "{error}"
         );
         let error = refused_step("  - send:\n      from: first\n      solicit:\n        xidd: 5");
         assert!(
-            error.starts_with("x.yaml:8:9: steps[0].send.solicit: unknown field `xidd`"),
+            error.starts_with(
+                "x.yaml:8:9: step 1, send.solicit: `xidd` is not a key here; did you mean `xid`?"
+            ),
             "{error}"
         );
     }
@@ -284,7 +311,7 @@ mod tests {
     fn an_unknown_message_is_refused_with_its_place() {
         let error = refused_step("  - send: { from: first, discover: {} }");
         assert!(error.starts_with("x.yaml:5:"), "{error}");
-        assert!(error.contains("unknown field `discover`"), "{error}");
+        assert!(error.contains("`discover` is not a key here"), "{error}");
     }
 
     #[test]
@@ -292,7 +319,7 @@ mod tests {
         let error = refused_step("  - crash: server\n  - send: { from: second, solicit: {} }");
         assert_eq!(
             error,
-            "x.yaml:6:5: steps[1]: there is no client `second`: add it under `clients`, or use one of: first"
+            "x.yaml:6:5: step 2: there is no client `second`: add it under `clients`, or use one of: first"
         );
     }
 
@@ -315,5 +342,26 @@ mod tests {
     fn two_messages_in_one_step_are_refused() {
         let error = refused_step("  - send: { from: first, solicit: {}, renew: {} }");
         assert!(error.contains("make it two steps"), "{error}");
+    }
+
+    #[test]
+    fn a_scenario_without_steps_or_with_a_strange_section_is_refused() {
+        let error = refusal(&format!("{HEAD}steps: []\n"));
+        assert!(error.starts_with("x.yaml:4:"), "{error}");
+        assert!(error.contains("nothing happens"), "{error}");
+        let error = refusal("why: x\nrfc: [\"RFC 9915\"]\nsteps: []\n");
+        assert!(
+            error.ends_with("`RFC 9915` is no section: write it as \"9915 §18.3.2\""),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_word_that_is_no_step_is_refused_with_what_may_be_meant() {
+        let error = refused_step("  - reboot: server");
+        assert!(
+            error.contains("step 1: `reboot` is not a step; did you mean `restart`?"),
+            "{error}"
+        );
     }
 }

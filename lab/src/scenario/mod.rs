@@ -6,6 +6,7 @@
 mod load;
 mod step;
 mod value;
+mod words;
 
 pub use load::Error;
 pub use step::{
@@ -150,7 +151,7 @@ impl Scenario {
         const PATIENCE_SECS: u64 = 5;
         self.steps.iter().find_map(|step| match step {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
-                Some("it lets more time pass than anybody waits for")
+                Some("only on sim: it lets more than 5 s pass")
             }
             Step::Advance(_)
             | Step::Disk(_)

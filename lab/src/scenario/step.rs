@@ -35,7 +35,9 @@ fn disk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Disk, D::Error> {
     match String::deserialize(deserializer)?.as_str() {
         "full" => Ok(Disk::Full),
         "room" => Ok(Disk::Room),
-        other => Err(D::Error::unknown_variant(other, &["full", "room"])),
+        other => Err(D::Error::custom(format!(
+            "write `full` or `room` instead of `{other}`"
+        ))),
     }
 }
 
@@ -403,7 +405,14 @@ const SEND_KEYS: &[&str] = &[
     "raw",
     "again",
     "message",
-    "a message type such as `solicit`",
+    "solicit",
+    "request",
+    "confirm",
+    "renew",
+    "rebind",
+    "decline",
+    "release",
+    "information-request",
 ];
 
 impl<'de> Visitor<'de> for SendVisitor {
