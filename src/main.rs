@@ -112,7 +112,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)?;
     let server = Server::bind(&arguments.interface)?;
     let mut table = LeaseTable::default();
-    let store: Box<dyn LeaseStore> = match &arguments.leases {
+    let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
             let journal = Journal::open(path, |change| table.apply(change))?;
