@@ -42,7 +42,7 @@ Files:
                  Without the file the server runs and has nothing to give.
   dhcp6s_duid    the name that clients know the server by. Created at the first start; keep it, and
                  dhcp6s_secret beside it, when the server moves.
-  leases/eth0    what was promised to clients on eth0. Nothing is promised before it is written there.
+  leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there.
   dhcp6sctlkey   the key shared with the control command (not used yet).
   dhcp6s.pid     the number of the running process.
 
@@ -391,5 +391,7 @@ mod tests {
         Arguments::command().debug_assert();
         let help = Arguments::command().render_long_help().to_string();
         assert!(help.contains("Examples:") && help.contains("Signals:"));
+        assert!(help.contains(&format!("{LEASES}/INTERFACE")));
+        assert!(EXAMPLES.lines().all(|line| line.len() <= 100));
     }
 }
