@@ -2,7 +2,7 @@
 
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::{self, Config, Diagnostic, Sources};
-use dhcp6s::engine::{Engine, Link};
+use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
@@ -124,7 +124,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
             Box::new(journal)
         }
     };
-    let link: Link = links::read(&arguments.interface)?;
+    let link = server.link()?;
     let engine = Engine::new(identity.duid, &identity.secret, config, link, table);
     Ok((server, engine, store))
 }

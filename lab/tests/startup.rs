@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use dhcp6lab::link::log::Log;
+use dhcp6lab::link::watch::Watch;
 use dhcp6lab::link::{Namespace, Process, wait};
 use dhcp6lab::rig::server::PATIENCE;
 use nix::sys::signal::{Signal, kill};
@@ -19,6 +20,9 @@ use tempfile::TempDir;
 #[path = "support/server.rs"]
 mod server;
 mod support;
+
+/// What lays a cable whose both ends are in the namespace.
+const CABLE: &str = "link add eth0 type veth peer name eth1";
 
 /// A namespace whose loopback interface is served, and a folder for the files of a server.
 struct Bench {
@@ -95,21 +99,19 @@ impl Bench {
     }
 
     /// Starts a server in the foreground and waits until it serves.
-    fn start(&self, mut command: Command) -> (Process, Log) {
-        command.args(["-f", "-d", "lo"]);
+    fn start(&self, mut command: Command, interface: &str) -> (Process, Log) {
+        command.args(["-f", "-d", interface]);
         let mut process = self.namespace.spawn(command).expect("it starts");
         let mut log = Log::new(process.take_stderr().expect("a pipe")).expect("a log");
-        let until = Instant::now() + PATIENCE;
-        while !log
-            .lines()
-            .expect("lines")
-            .iter()
-            .any(|it| it.contains("serving on lo"))
-        {
-            assert!(!log.ended() && Instant::now() < until, "{}", log.tail());
-            wait(&[log.as_fd()], until).expect("a pipe");
-        }
+        until(&mut log, &format!("serving on {interface}"));
         (process, log)
+    }
+
+    /// Runs `ip` with these words.
+    fn ip(&self, words: &str) {
+        let mut ip = Command::new("ip");
+        ip.args(words.split(' '));
+        self.namespace.command(ip).expect("the system lets us");
     }
 
     fn refusal(&self, operands: &[&str]) -> String {
@@ -118,6 +120,25 @@ impl Bench {
         let (status, said) = self.output(command);
         assert_eq!(status, Some(1), "{said}");
         said
+    }
+}
+
+/// Waits until the server has logged that.
+#[track_caller]
+fn until(log: &mut Log, text: &str) {
+    let deadline = Instant::now() + PATIENCE;
+    while !log
+        .lines()
+        .expect("lines")
+        .iter()
+        .any(|it| it.contains(text))
+    {
+        assert!(
+            !log.ended() && Instant::now() < deadline,
+            "no `{text}` in:\n{}",
+            log.tail()
+        );
+        wait(&[log.as_fd()], deadline).expect("a pipe");
     }
 }
 
@@ -183,7 +204,7 @@ fn a_lease_folder_in_use_names_its_user() {
     let Some(bench) = Bench::new() else { return };
     let Some(other) = Bench::new() else { return };
     bench.configure("");
-    let (process, _log) = bench.start(bench.command());
+    let (process, _log) = bench.start(bench.command(), "lo");
     let mut command = bench.command();
     command.args(["-f", "lo"]);
     // The same files, but another network: only the leases are in the way.
@@ -229,7 +250,7 @@ fn the_one_capability_is_enough() {
         .arg("--ambient-caps=-all,+net_bind_service")
         .arg(&program);
     bench.files(&mut command);
-    let (process, _log) = bench.start(command);
+    let (process, _log) = bench.start(command, "lo");
     let status = fs::read_to_string(format!("/proc/{}/status", process.id())).expect("a status");
     let effective = status
         .lines()
@@ -246,7 +267,7 @@ fn the_one_capability_is_enough() {
 #[test]
 fn a_missing_configuration_is_an_empty_one_with_a_warning() {
     let Some(bench) = Bench::new() else { return };
-    let (process, log) = bench.start(bench.command());
+    let (process, log) = bench.start(bench.command(), "lo");
     assert!(log.tail().contains("dhcp6s.conf"), "{}", log.tail());
     end(process, Signal::SIGTERM);
 }
@@ -256,7 +277,7 @@ fn a_server_that_was_told_to_end_leaves_no_pid_file() {
     let Some(bench) = Bench::new() else { return };
     bench.configure("");
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let (process, _log) = bench.start(bench.command());
+        let (process, _log) = bench.start(bench.command(), "lo");
         let pid = fs::read_to_string(bench.path("pid")).expect("a pid file");
         assert_eq!(pid, format!("{}\n", process.id()));
         end(process, signal);
@@ -290,6 +311,60 @@ fn a_server_in_the_background_reports_its_start() {
     let still = fs::read_to_string(bench.path("pid")).expect("a pid file");
     assert_eq!(still, pid, "the first one can still be found");
     kill(server, Signal::SIGTERM).expect("it runs");
+}
+
+#[test]
+fn a_hangup_is_no_reason_to_end() {
+    let Some(bench) = Bench::new() else { return };
+    bench.configure("");
+    let (process, mut log) = bench.start(bench.command(), "lo");
+    process.signal(Signal::SIGHUP).expect("it is there");
+    until(&mut log, "restart the server");
+    end(process, Signal::SIGTERM);
+}
+
+/// Asks for options at the other end of the cable; returns whether there was an answer.
+fn is_answered(bench: &Bench) -> bool {
+    bench.namespace.run(|| {
+        let index = nix::net::if_::if_nametoindex("eth1").expect("an interface");
+        let socket = UdpSocket::bind("[::]:546").expect("a socket");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let group = "ff02::1:2".parse().expect("an address");
+        let to = std::net::SocketAddrV6::new(group, 547, 0, index);
+        socket.send_to(&[11, 0, 0, 1], to).expect("it leaves");
+        socket.recv(&mut [0; 1500]).is_ok()
+    })
+}
+
+#[test]
+fn an_interface_that_is_deleted_and_made_again_is_served_again() {
+    let Some(bench) = Bench::new() else { return };
+    bench.configure("");
+    let up = || {
+        bench.ip("link set eth0 up");
+        bench.ip("link set eth1 up");
+        for interface in ["eth0", "eth1"] {
+            let watch = Watch::new(&bench.namespace).expect("word of changes");
+            watch
+                .until_ready(&bench.namespace, interface)
+                .expect("an address");
+        }
+    };
+    up();
+    let (process, mut log) = bench.start(bench.command(), "eth0");
+    assert!(is_answered(&bench));
+    bench.ip("link del eth0");
+    until(&mut log, "eth0 is gone");
+    bench.ip(CABLE);
+    until(&mut log, "eth0 is there again");
+    up();
+    assert!(is_answered(&bench));
+    // Below what IPv6 needs, an interface leaves all groups.
+    bench.ip("link set eth0 mtu 1000");
+    bench.ip("link set eth0 mtu 1500");
+    up();
+    assert!(is_answered(&bench));
+    end(process, Signal::SIGTERM);
 }
 
 #[test]

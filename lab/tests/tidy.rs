@@ -74,6 +74,7 @@ const INSIDERS: &[&str] = &[
     "lab/src/rig/sim.rs",
     "lab/tests/differential.rs",
     "lab/tests/model.rs",
+    "lab/tests/support/journal.rs",
     "lab/tests/tidy.rs",
 ];
 

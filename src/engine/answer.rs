@@ -52,6 +52,7 @@ impl Engine {
                 from
             },
             promises: !draft.changes().is_empty(),
+            lacks: draft.lacks(),
         });
         Ok(())
     }

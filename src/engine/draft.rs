@@ -222,6 +222,15 @@ impl Draft {
             .is_some_and(|ia| ia.status.is_some() || self.leases.len() > ia.first_lease)
     }
 
+    /// Whether nothing is available for some IA.
+    pub(super) fn lacks(&self) -> bool {
+        let lack = [
+            Some(StatusCode::NO_ADDRS_AVAIL),
+            Some(StatusCode::NO_PREFIX_AVAIL),
+        ];
+        self.ias.iter().any(|ia| lack.contains(&ia.status))
+    }
+
     /// T1 and T2 for all IAs.
     pub(super) fn times(&self) -> Times {
         let granted = self.leases.iter().filter(|lease| lease.is_granted());

@@ -224,12 +224,6 @@ impl Engine {
         self.counters.take_back(reason);
     }
 
-    /// The configuration in force.
-    #[must_use]
-    pub fn config(&self) -> &Config {
-        &self.config
-    }
-
     /// The link that is served.
     #[must_use]
     pub fn link(&self) -> &Link {

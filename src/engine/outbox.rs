@@ -21,6 +21,7 @@ pub(super) struct Entry {
     pub(super) to: SocketAddrV6,
     pub(super) from: Ipv6Addr,
     pub(super) promises: bool,
+    pub(super) lacks: bool,
 }
 
 /// One datagram to send.
@@ -34,17 +35,30 @@ pub struct Answer<'a> {
     pub from: Ipv6Addr,
     /// Whether it tells of a change: it must not leave before the log is durable.
     pub promises: bool,
+    /// Whether it says of an IA that nothing is available for it.
+    pub lacks: bool,
 }
 
 impl Outbox {
     /// The answers, in the order of the arrivals.
     pub fn answers(&self) -> impl Iterator<Item = Answer<'_>> {
-        self.answers.iter().map(|entry| Answer {
+        self.answers.iter().map(|entry| self.answer(entry))
+    }
+
+    /// The answer to the last arrival that was answered.
+    #[must_use]
+    pub fn last(&self) -> Option<Answer<'_>> {
+        self.answers.last().map(|entry| self.answer(entry))
+    }
+
+    fn answer(&self, entry: &Entry) -> Answer<'_> {
+        Answer {
             payload: self.octets.get(entry.octets.clone()).unwrap_or_default(),
             to: entry.to,
             from: entry.from,
             promises: entry.promises,
-        })
+            lacks: entry.lacks,
+        }
     }
 
     /// How many answers there are.

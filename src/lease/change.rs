@@ -7,6 +7,7 @@
 
 use super::{IaKey, IaKind, Prefix, Timestamp};
 use crate::wire::Duid;
+use std::fmt;
 use std::net::Ipv6Addr;
 
 /// What a lease is to its holder.
@@ -35,6 +36,21 @@ pub struct Change {
     pub preferred_until: Timestamp,
     /// Until when the holder may use it, or, declined, until when it rests.
     pub valid_until: Timestamp,
+}
+
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (prefix, holder) = (self.prefix, self.holder);
+        let secs = self.valid_until.0.saturating_sub(self.changed.0);
+        match self.state {
+            LeaseState::Active if self.valid_until == Timestamp::NEVER => {
+                write!(f, "leased {prefix} to {holder} for ever")
+            }
+            LeaseState::Active => write!(f, "leased {prefix} to {holder} for {secs} s"),
+            LeaseState::Released => write!(f, "released {prefix} by {holder}"),
+            LeaseState::Declined => write!(f, "declined {prefix} by {holder}, rests {secs} s"),
+        }
+    }
 }
 
 /// Why octets are not a record.

@@ -69,3 +69,9 @@ pub struct IaKey {
     /// The client's number for this IA.
     pub iaid: u32,
 }
+
+impl fmt::Display for IaKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({} {})", self.duid, self.kind, self.iaid)
+    }
+}

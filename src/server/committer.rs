@@ -1,20 +1,30 @@
 //! The thread that owns the store: it makes a batch durable, sends its answers and hands it back.
 
 use super::batch::{Batch, Outcome};
+use super::rarely::Rarely;
 use super::{Error, socket};
 use crate::store::{self, LeaseStore};
 use std::io;
 use std::net::UdpSocket;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Instant;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Where batches go in and come back. Only two batches exist, so neither queue grows.
 #[derive(Debug)]
 pub(super) struct Committer {
-    batches: Sender<Batch>,
+    work: Sender<Work>,
     returns: UnboundedReceiver<Result<Batch, store::Error>>,
     thread: JoinHandle<()>,
+}
+
+/// What the thread is handed.
+#[derive(Debug)]
+enum Work {
+    Batch(Batch),
+    /// Answers leave here from now on, through the interface with that index.
+    Port(UdpSocket, u32),
 }
 
 impl Committer {
@@ -24,7 +34,7 @@ impl Committer {
         socket: UdpSocket,
         index: u32,
     ) -> io::Result<Self> {
-        let (batches, incoming) = channel();
+        let (work, incoming) = channel();
         let (outgoing, returns) = unbounded_channel();
         let worker = Worker {
             store,
@@ -33,12 +43,13 @@ impl Committer {
             incoming,
             outgoing,
             full: false,
+            refusals: Rarely::default(),
         };
         let thread = std::thread::Builder::new()
             .name("committer".to_owned())
             .spawn(move || worker.run())?;
         Ok(Self {
-            batches,
+            work,
             returns,
             thread,
         })
@@ -47,7 +58,12 @@ impl Committer {
     /// Hands over a batch.
     pub(super) fn commit(&self, batch: Batch) {
         // Why the thread ended, if it did, is for `next` to report.
-        let _ = self.batches.send(batch);
+        let _ = self.work.send(Work::Batch(batch));
+    }
+
+    /// Lets answers leave through another socket from now on.
+    pub(super) fn use_port(&self, (socket, index): (UdpSocket, u32)) {
+        let _ = self.work.send(Work::Port(socket, index));
     }
 
     /// The next batch that comes back.
@@ -64,11 +80,11 @@ impl Committer {
     /// One of them is not.
     pub(super) fn finish(self) -> Result<(), Error> {
         let Self {
-            batches,
+            work,
             mut returns,
             thread,
         } = self;
-        drop(batches);
+        drop(work);
         let ended = thread.join();
         while let Ok(returned) = returns.try_recv() {
             returned?;
@@ -81,56 +97,61 @@ struct Worker {
     store: Box<dyn LeaseStore>,
     socket: UdpSocket,
     index: u32,
-    incoming: Receiver<Batch>,
+    incoming: Receiver<Work>,
     outgoing: UnboundedSender<Result<Batch, store::Error>>,
     /// The store found no room for the last batch, which is said once.
     full: bool,
+    /// Answers that the system did not take.
+    refusals: Rarely,
 }
 
 impl Worker {
     fn run(mut self) {
-        while let Ok(mut batch) = self.incoming.recv() {
-            let returned = match self.store.commit(&batch.outbox.log) {
-                Ok(()) => {
-                    batch.outcome = Outcome::default();
-                    Ok(batch)
+        while let Ok(work) = self.incoming.recv() {
+            let returned = match work {
+                Work::Batch(batch) => self.commit(batch),
+                Work::Port(socket, index) => {
+                    (self.socket, self.index) = (socket, index);
+                    continue;
                 }
-                Err(error @ store::Error::Full { .. }) => {
-                    if !self.full {
-                        tracing::error!("{error}: messages that change leases go unanswered");
-                    }
-                    batch.outcome = Outcome {
-                        full: true,
-                        withheld: batch.outbox.withhold_promises(),
-                        restate: false,
-                    };
-                    Ok(batch)
-                }
-                Err(error @ store::Error::Failed { .. }) => Err(error),
             };
             let failed = returned.is_err();
-            self.full = returned.as_ref().is_ok_and(|batch| batch.outcome.full);
-            let returned = returned.map(|mut batch| {
-                self.send(&batch);
-                batch.outbox.clear();
-                batch.outcome.restate = self.store.wants_restatement();
-                batch
-            });
             if self.outgoing.send(returned).is_err() || failed {
                 return;
             }
         }
     }
 
-    fn send(&self, batch: &Batch) {
-        socket::send(
-            &self.socket,
-            self.index,
-            batch.outbox.answers(),
-            |answer, error| {
-                tracing::error!("transmit to {} failed: {error}", answer.to);
-            },
-        );
+    /// Makes a batch durable and sends its answers.
+    fn commit(&mut self, mut batch: Batch) -> Result<Batch, store::Error> {
+        batch.outcome = Outcome::default();
+        match self.store.commit(&batch.outbox.log) {
+            Ok(()) => {}
+            Err(error @ store::Error::Full { .. }) => {
+                if !self.full {
+                    tracing::error!("{error}: messages that change leases go unanswered");
+                }
+                batch.outcome.full = true;
+                batch.outcome.withheld = batch.outbox.withhold_promises();
+            }
+            Err(error @ store::Error::Failed { .. }) => return Err(error),
+        }
+        self.full = batch.outcome.full;
+        self.send(&batch);
+        batch.outbox.clear();
+        batch.outcome.restate = self.store.wants_restatement();
+        Ok(batch)
+    }
+
+    fn send(&mut self, batch: &Batch) {
+        let (socket, index, refusals) = (&self.socket, self.index, &mut self.refusals);
+        socket::send(socket, index, batch.outbox.answers(), |answer, error| {
+            tracing::debug!("transmit to {} failed: {error}", answer.to);
+            if let Some(count) = refusals.count(Instant::now()) {
+                let to = answer.to;
+                tracing::warn!("answers not sent: {count}, the last one to {to}: {error}");
+            }
+        });
     }
 }
 

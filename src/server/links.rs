@@ -20,6 +20,13 @@ pub fn index(name: &str) -> Option<u32> {
     nix::net::if_::if_nametoindex(name).ok()
 }
 
+/// What the system calls the interface with that index, or `None` if there is none.
+pub(super) fn name_of(index: u32) -> Option<String> {
+    let name = nix::net::if_::if_indextoname(index).ok()?;
+    // nix takes the null pointer of a failure for success, and then the name is empty.
+    Some(name.to_string_lossy().into_owned()).filter(|name| !name.is_empty())
+}
+
 /// The names of all interfaces, for messages.
 #[must_use]
 pub fn names() -> Vec<String> {
@@ -35,12 +42,14 @@ pub fn names() -> Vec<String> {
     names
 }
 
-/// The interface with the addresses that it has now.
+/// The interface with that index, by the name that the operator calls it, and the addresses that it has now.
+/// The system may list it by another name: it may have been renamed, or be called by an alternative name.
 ///
 /// # Errors
-/// The system does not tell.
-pub fn read(name: &str) -> io::Result<Link> {
-    let of_link = getifaddrs()?.filter(|it| it.interface_name == name);
+/// There is no such interface, or the system does not tell.
+pub fn read(name: &str, index: u32) -> io::Result<Link> {
+    let listed = name_of(index).ok_or(io::ErrorKind::NotFound)?;
+    let of_link = getifaddrs()?.filter(|it| it.interface_name == listed);
     let addresses = of_link.filter_map(|it| {
         let address = it.address?.as_sockaddr_in6()?.ip();
         let mask = it

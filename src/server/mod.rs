@@ -8,18 +8,21 @@
 mod batch;
 mod committer;
 pub mod links;
+mod port;
 pub mod process;
+mod rarely;
 mod socket;
 
-use crate::engine::{DropReason, Engine};
-use crate::lease::Timestamp;
+use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
+use crate::lease::{Change, Timestamp};
 use crate::store::{self, LeaseStore};
 use batch::{Batch, Outcome};
 use committer::Committer;
+use port::Port;
+use rarely::Rarely;
 use std::io;
 use std::net::UdpSocket;
-use std::time::{SystemTime, UNIX_EPOCH};
-use tokio::io::Interest;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
 pub use socket::Error as SocketError;
@@ -87,6 +90,14 @@ impl Server {
         })
     }
 
+    /// The served interface with the addresses that it has now.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn link(&self) -> Result<Link, Error> {
+        links::read(&self.interface, self.index).map_err(system("read the addresses"))
+    }
+
     /// Serves until SIGTERM or SIGINT; `ready` is called when the first message can be answered. At the end
     /// all answers that were decided on are durable and sent.
     ///
@@ -111,29 +122,18 @@ impl Server {
         store: Box<dyn LeaseStore>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
-        let sender = self
-            .socket
-            .try_clone()
-            .map_err(system("share the socket"))?;
-        let mut committer = Committer::start(store, sender, self.index)
+        let mut port = Port::new(self.interface.clone(), self.index, self.socket)?;
+        let (sender, index) = port.share()?;
+        let mut committer = Committer::start(store, sender, index)
             .map_err(system("start the committing thread"))?;
-        let raw = self
-            .socket
-            .try_clone()
-            .map_err(system("share the socket"))?;
-        let socket =
-            tokio::net::UdpSocket::from_std(self.socket).map_err(system("wait for the socket"))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
         let changes = links::Changes::listen().map_err(system("listen for address changes"))?;
-        let mut decider = Decider {
-            engine,
-            full: false,
-            restatement: Restatement::Idle,
-        };
+        let mut decider = Decider::new(engine);
         let mut idle = vec![Batch::new(), Batch::new()];
         // What changed before anybody listened was not told.
-        decider.follow(&self.interface)?;
+        decider.follow(&port);
         tracing::info!("serving on {}", self.interface);
         ready();
         loop {
@@ -146,6 +146,9 @@ impl Server {
                     tracing::info!("received SIGINT");
                     break;
                 }
+                _ = hangup.recv() => {
+                    tracing::warn!("received SIGHUP: to use a changed configuration, restart the server");
+                }
                 batch = committer.next() => {
                     let batch = batch?;
                     decider.take_note(batch.outcome);
@@ -153,9 +156,14 @@ impl Server {
                 }
                 changed = changes.next() => {
                     changed.map_err(system("listen for address changes"))?;
-                    decider.follow(&self.interface)?;
+                    if port.follow()? {
+                        committer.use_port(port.share()?);
+                    }
+                    if decider.follow(&port) {
+                        port.rejoin();
+                    }
                 }
-                received = receive(&socket, &raw, &mut idle) => match received {
+                received = receive(&port, &mut idle) => match received {
                     Ok(()) => {
                         let Some(mut batch) = idle.pop() else { continue };
                         if decider.decide(now(), &mut batch) {
@@ -175,17 +183,9 @@ impl Server {
 }
 
 /// Fills the batch that is next, once there is one and something to fill it with.
-async fn receive(
-    socket: &tokio::net::UdpSocket,
-    raw: &UdpSocket,
-    idle: &mut [Batch],
-) -> io::Result<()> {
+async fn receive(port: &Port, idle: &mut [Batch]) -> io::Result<()> {
     match idle.last_mut() {
-        Some(batch) => {
-            socket
-                .async_io(Interest::READABLE, || batch.received.receive(raw))
-                .await
-        }
+        Some(batch) => port.receive(&mut batch.received).await,
         None => std::future::pending().await,
     }
 }
@@ -196,6 +196,8 @@ struct Decider {
     /// The store found no room for the last batch that came back.
     full: bool,
     restatement: Restatement,
+    /// Clients that nothing was available for.
+    lacks: Rarely,
 }
 
 /// Where stating all leases again has got to.
@@ -210,31 +212,38 @@ enum Restatement {
 }
 
 impl Decider {
-    /// Takes over the addresses that the interface has now.
-    fn follow(&mut self, interface: &str) -> Result<(), Error> {
-        let link = links::read(interface).map_err(system("read the addresses"))?;
-        // Most of what the kernel tells is about other interfaces.
-        if link != *self.engine.link() {
-            self.engine.set_link(link);
+    fn new(engine: Engine) -> Self {
+        Self {
+            engine,
+            full: false,
+            restatement: Restatement::Idle,
+            lacks: Rarely::default(),
         }
-        Ok(())
+    }
+
+    /// Takes over the addresses that the interface has now. Says whether they are others than before.
+    fn follow(&mut self, port: &Port) -> bool {
+        match port.link() {
+            // Most of what the kernel tells is about other interfaces.
+            Ok(link) if link == *self.engine.link() => false,
+            Ok(link) => {
+                self.engine.set_link(link);
+                true
+            }
+            // While the interface is away, the addresses that it had stay reserved.
+            Err(error) => {
+                tracing::debug!("cannot read the addresses: {error}");
+                false
+            }
+        }
     }
 
     /// Decides on everything in a batch. Says whether the batch has to be committed.
     fn decide(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
         for arrival in batch.received.arrivals() {
-            match self.engine.handle(now, &arrival, &mut batch.outbox) {
-                Ok(message_type) => {
-                    tracing::debug!("{message_type} for {}", arrival.source);
-                }
-                Err(reason) => {
-                    tracing::info!(
-                        "dropped: {reason} from {}: {}",
-                        arrival.source,
-                        reason.text()
-                    );
-                }
-            }
+            let logged = batch.outbox.log.records().len();
+            let verdict = self.engine.handle(now, &arrival, &mut batch.outbox);
+            self.report(&arrival, verdict, &batch.outbox, logged);
         }
         // While the disk is full, what is written at last should be short.
         if let Restatement::From(cursor) = self.restatement
@@ -251,6 +260,37 @@ impl Decider {
         }
         // While the disk is full every batch is a question whether there is room again.
         self.full || !batch.outbox.is_empty() || batch.outbox.log.restated_all()
+    }
+
+    /// Logs what became of a message. Its changes are the records of the log from the octet `logged` on.
+    fn report(&mut self, arrival: &Arrival<'_>, verdict: Verdict, outbox: &Outbox, logged: usize) {
+        match verdict {
+            Ok(message_type) => {
+                tracing::debug!("{message_type} for {}", arrival.source);
+                if tracing::enabled!(tracing::Level::INFO) {
+                    let mut records = outbox.log.records().get(logged..).unwrap_or_default();
+                    while let Ok((change, rest)) = Change::read(records) {
+                        tracing::info!("{change}");
+                        records = rest;
+                    }
+                }
+                if outbox.last().is_some_and(|answer| answer.lacks)
+                    && let Some(count) = self.lacks.count(Instant::now())
+                {
+                    let source = arrival.source;
+                    tracing::warn!(
+                        "no address or prefix available: {count} times, the last one for {source}"
+                    );
+                }
+            }
+            Err(reason) => {
+                tracing::info!(
+                    "dropped: {reason} from {}: {}",
+                    arrival.source,
+                    reason.text()
+                );
+            }
+        }
     }
 
     /// Takes note of what the store said.
@@ -306,11 +346,7 @@ mod tests {
         });
         let secret = Secret::new([0; Secret::LEN]);
         let (config, link) = (Config::default(), Link::default());
-        Decider {
-            engine: Engine::new(duid, &secret, config, link, table),
-            full: false,
-            restatement: Restatement::Idle,
-        }
+        Decider::new(Engine::new(duid, &secret, config, link, table))
     }
 
     fn outcome(full: bool) -> Outcome {

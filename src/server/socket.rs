@@ -1,6 +1,6 @@
 //! The UDP socket: bound to port 547 of one interface, read and written in batches.
 //!
-//! It needs CAP_NET_BIND_SERVICE and nothing else. Bound to its interface, it gets what arrives there and
+//! It needs CAP_NET_BIND_SERVICE and nothing else (Linux 5.7 or later). Bound to its interface, it gets what arrives there and
 //! nothing else, so that one process per interface can share the port and relayed unicast finds the right
 //! one.
 
@@ -13,6 +13,7 @@ use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd};
+use std::time::{Duration, Instant};
 
 /// Where servers listen (RFC 9915 §7.2).
 const PORT: u16 = 547;
@@ -23,8 +24,11 @@ const GROUPS: [Ipv6Addr; 2] = [
 ];
 /// Datagrams that one system call takes or sends.
 pub(super) const BATCH_MAX: usize = 64;
-/// What the kernel may hold for us while both batches are at work; it cuts this to its own limit.
-const RECEIVE_BUFFER: usize = 8 << 20;
+/// Octets that the kernel may hold for us in each direction; it cuts this to its own limit.
+const BUFFER: usize = 8 << 20;
+/// How long a batch waits for room to be sent. Answers to neighbours that do not exist fill the socket's buffer
+/// for seconds; what does not fit then is dropped, and clients ask again.
+const PATIENCE: Duration = Duration::from_millis(20);
 /// Room for one IPV6_PKTINFO control message, and to spare.
 const CONTROL_LEN: usize = 64;
 
@@ -79,7 +83,8 @@ pub(super) fn bind(interface: &str, index: u32) -> Result<UdpSocket, Error> {
         .map_err(io::Error::from)
         .map_err(other("ask for destination addresses"))?;
     // Refused only where memory is short; then the default has to do.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    let _ = socket.set_recv_buffer_size(BUFFER);
+    let _ = socket.set_send_buffer_size(BUFFER);
     let address = SocketAddrV6::new(Ipv6Addr::UNSPECIFIED, PORT, 0, 0);
     socket
         .bind(&address.into())
@@ -90,6 +95,16 @@ pub(super) fn bind(interface: &str, index: u32) -> Result<UdpSocket, Error> {
             .map_err(other("join the DHCPv6 groups"))?;
     }
     Ok(socket.into())
+}
+
+/// Joins the groups anew. A socket still counts as a member when the interface has lost its groups, which it
+/// does, for one, while its MTU is below what IPv6 needs.
+pub(super) fn rejoin(socket: &UdpSocket, index: u32) {
+    for group in &GROUPS {
+        // Without IPv6 on the interface neither works; its return is another change.
+        let _ = socket.leave_multicast_v6(group, index);
+        let _ = socket.join_multicast_v6(group, index);
+    }
 }
 
 /// The datagrams of one batch.
@@ -186,13 +201,14 @@ impl Received {
 }
 
 /// Sends answers, out of the interface with that index. One that the system refuses is reported and does
-/// not keep back the others.
+/// not keep back the others; those that find no room in time are reported, too.
 pub(super) fn send<'a>(
     socket: &UdpSocket,
     index: u32,
     mut answers: impl Iterator<Item = Answer<'a>>,
     mut refused: impl FnMut(&Answer<'a>, io::Error),
 ) {
+    let mut deadline = None;
     let mut batch: Vec<Answer<'a>> = Vec::with_capacity(BATCH_MAX);
     loop {
         batch.clear();
@@ -204,8 +220,14 @@ pub(super) fn send<'a>(
         while let Some((first, others)) = rest.split_first() {
             match send_some(socket, index, rest) {
                 Ok(count) => rest = rest.get(count.max(1)..).unwrap_or_default(),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => wait_for_room(socket),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let deadline = *deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
+                    if !wait_for_room(socket, deadline) {
+                        refused(first, error);
+                        rest = others;
+                    }
+                }
                 Err(error) => {
                     refused(first, error);
                     rest = others;
@@ -258,10 +280,12 @@ fn send_some(socket: &UdpSocket, index: u32, answers: &[Answer<'_>]) -> io::Resu
     usize::try_from(sent).map_err(|_| io::Error::last_os_error())
 }
 
-/// Waits until the socket takes datagrams again; a second at the most, then the caller tries anyway.
-fn wait_for_room(socket: &UdpSocket) {
+/// Waits until the socket takes datagrams again; says whether it does before the deadline.
+fn wait_for_room(socket: &UdpSocket, deadline: Instant) -> bool {
+    let left = deadline.saturating_duration_since(Instant::now());
+    let timeout = PollTimeout::try_from(left).unwrap_or(PollTimeout::ZERO);
     let mut polled = [PollFd::new(socket.as_fd(), PollFlags::POLLOUT)];
-    let _ = poll(&mut polled, PollTimeout::from(1000_u16));
+    poll(&mut polled, timeout).is_ok_and(|ready| ready > 0)
 }
 
 /// Octets with the alignment that control messages need.
@@ -325,10 +349,11 @@ unsafe fn set_packet_info(header: &mut libc::msghdr, from: Ipv6Addr, index: u32)
     // SAFETY: by the condition above there is room for the header and the data of the message.
     unsafe {
         header.msg_controllen = libc::CMSG_SPACE(len) as usize;
-        if let Some(control) = libc::CMSG_FIRSTHDR(header).as_mut() {
-            control.cmsg_level = libc::IPPROTO_IPV6;
-            control.cmsg_type = libc::IPV6_PKTINFO;
-            control.cmsg_len = libc::CMSG_LEN(len) as usize;
+        let control = libc::CMSG_FIRSTHDR(header);
+        if !control.is_null() {
+            (*control).cmsg_level = libc::IPPROTO_IPV6;
+            (*control).cmsg_type = libc::IPV6_PKTINFO;
+            (*control).cmsg_len = libc::CMSG_LEN(len) as usize;
             libc::CMSG_DATA(control)
                 .cast::<libc::in6_pktinfo>()
                 .write_unaligned(info);
