@@ -7,14 +7,14 @@
 //!
 //! Not here: what the files hold (`config`, `identity`) and how loud each level is (`logging`).
 
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::logging::Verbosity;
 use clap::Parser;
-use std::convert::Infallible;
+use clap::error::ContextKind;
 use std::ffi::OsString;
 use std::io;
 use std::net::Ipv6Addr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const CONFIG_FILE: &str = "/etc/wide-dhcpv6/dhcp6s.conf";
@@ -22,6 +22,7 @@ const CONTROL_KEY_FILE: &str = "/etc/wide-dhcpv6/dhcp6sctlkey";
 const CONTROL_PORT: &str = "5547";
 const PID_FILE: &str = "/var/run/dhcp6s.pid";
 const DUID_FILE: &str = "/var/lib/dhcpv6/dhcp6s_duid";
+/// Each interface has a directory of its own here, for each is served by a process of its own.
 const LEASES: &str = "/var/lib/dhcpv6/leases";
 
 const ABOUT: &str = "A DHCPv6 server for one interface: addresses, delegated prefixes and options.";
@@ -41,15 +42,15 @@ Files:
                  Without the file the server runs and has nothing to give.
   dhcp6s_duid    the name that clients know the server by. Created at the first start; keep it, and
                  dhcp6s_secret beside it, when the server moves.
-  leases         what was promised to clients. Nothing is promised before it is written there.
-  dhcp6sctlkey   the key shared with the control command; without it there is no control channel.
+  leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there.
+  dhcp6sctlkey   the key shared with the control command (not used yet).
   dhcp6s.pid     the number of the running process.
 
 Signals:
   TERM, INT      end at once; leases stay valid, and the next start knows them.
+  HUP            ignored with a warning; restart the server to read the configuration again.
 
-Several interfaces are served by several processes, each with its own -P and --leases, and with its
-own -p or `-k /dev/null`.
+Several interfaces are served by several processes, each with its own -P.
 
 Exit status: 0 when the server was told to end or runs in the background; 1 when it could not start
 or had to give up, with the reason on standard error or in the log.";
@@ -75,12 +76,12 @@ pub struct Arguments {
     #[arg(short = 'f')]
     pub foreground: bool,
 
-    /// The key of the control channel.
+    /// The key of the control channel (not used yet).
     #[arg(short = 'k', value_name = "FILE", default_value = CONTROL_KEY_FILE)]
     pub control_key: PathBuf,
 
-    /// The TCP port of the control channel on ::1; 0 lets the system choose.
-    #[arg(short = 'p', value_name = "PORT", default_value = CONTROL_PORT)]
+    /// The TCP port of the control channel on ::1; 0 lets the system choose (not used yet).
+    #[arg(short = 'p', value_name = "PORT", default_value = CONTROL_PORT, value_parser = port)]
     pub control_port: u16,
 
     /// Where the process writes its number.
@@ -91,9 +92,10 @@ pub struct Arguments {
     #[arg(short = 'n', value_name = "ADDRESS")]
     pub dns_servers: Vec<Ipv6Addr>,
 
-    /// The directory that leases are kept in, or `memory` to forget them at the end.
-    #[arg(long, value_name = "DIR|memory", default_value = LEASES, value_parser = leases)]
-    pub leases: Leases,
+    /// The directory that leases are kept in, or `memory` to forget them at the end [default:
+    /// /var/lib/dhcpv6/leases/INTERFACE].
+    #[arg(long, value_name = "DIR|memory", value_parser = leases)]
+    leases: Option<Leases>,
 
     /// The server's DUID.
     #[arg(long, value_name = "FILE", default_value = DUID_FILE)]
@@ -118,11 +120,23 @@ pub enum Leases {
 #[error("-n and `option domain-name-servers` both name DNS servers; remove -n")]
 pub struct DnsServersTwice;
 
-fn leases(text: &str) -> Result<Leases, Infallible> {
-    Ok(match text {
-        "memory" => Leases::Memory,
-        directory => Leases::Directory(directory.into()),
-    })
+fn leases(text: &str) -> Result<Leases, String> {
+    const MEMORY: &str = "memory";
+    if text == MEMORY {
+        return Ok(Leases::Memory);
+    }
+    let close = config::nearest(&text.to_ascii_lowercase(), [MEMORY]).is_some();
+    if close && !text.contains('/') {
+        return Err(format!(
+            "did you mean `{MEMORY}`? Write `./{text}` for a directory"
+        ));
+    }
+    Ok(Leases::Directory(text.into()))
+}
+
+fn port(text: &str) -> Result<u16, &'static str> {
+    text.parse()
+        .map_err(|_| "a port is a number from 0 to 65535")
 }
 
 impl Arguments {
@@ -133,7 +147,7 @@ impl Arguments {
     pub fn read<T: Into<OsString> + Clone>(
         words: impl IntoIterator<Item = T>,
     ) -> Result<Self, ExitCode> {
-        Self::try_parse_from(words).map_err(|error| {
+        Self::parsed(words).map_err(|error| {
             // Nobody is left to be told that the terminal is gone.
             drop(error.print());
             if error.use_stderr() {
@@ -142,6 +156,23 @@ impl Arguments {
                 ExitCode::SUCCESS
             }
         })
+    }
+
+    fn parsed<T: Into<OsString> + Clone>(
+        words: impl IntoIterator<Item = T>,
+    ) -> Result<Self, clap::Error> {
+        Self::try_parse_from(words).map_err(|mut error| {
+            // No value begins with `-`: advice on how to write one that does leads astray.
+            error.remove(ContextKind::Suggested);
+            error
+        })
+    }
+
+    /// Where leases are kept: where the operator says, or in a directory for this interface alone.
+    #[must_use]
+    pub fn leases(&self) -> Leases {
+        let own = || Leases::Directory(Path::new(LEASES).join(&self.interface));
+        self.leases.clone().unwrap_or_else(own)
     }
 
     /// How much is logged.
@@ -172,7 +203,7 @@ impl Arguments {
             self.config = config;
         }
         let mut paths = vec![&mut self.control_key, &mut self.pid_file, &mut self.duid];
-        if let Leases::Directory(directory) = &mut self.leases {
+        if let Some(Leases::Directory(directory)) = &mut self.leases {
             paths.push(directory);
         }
         for path in paths {
@@ -220,8 +251,8 @@ mod tests {
         assert_eq!(arguments.pid_file, PathBuf::from("/var/run/dhcp6s.pid"));
         assert_eq!(arguments.duid, PathBuf::from("/var/lib/dhcpv6/dhcp6s_duid"));
         assert_eq!(
-            arguments.leases,
-            Leases::Directory("/var/lib/dhcpv6/leases".into())
+            arguments.leases(),
+            Leases::Directory("/var/lib/dhcpv6/leases/eth0".into())
         );
         assert_eq!(arguments.verbosity(), Verbosity::Warnings);
         assert!(!arguments.foreground);
@@ -267,12 +298,52 @@ mod tests {
     #[test]
     fn leases_are_kept_in_a_directory_or_in_memory() {
         assert_eq!(
-            parse("--leases memory e").expect("arguments").leases,
+            parse("--leases memory e").expect("arguments").leases(),
             Leases::Memory
         );
         assert_eq!(
-            parse("--leases ./memory e").expect("arguments").leases,
+            parse("--leases ./memory e").expect("arguments").leases(),
             Leases::Directory("./memory".into())
+        );
+    }
+
+    #[test]
+    fn every_interface_has_its_own_leases_unless_the_operator_says_where() {
+        let directory = |words: &str| parse(words).expect("arguments").leases();
+        assert_ne!(directory("eth0"), directory("eth1"));
+        let told = Leases::Directory("/srv/leases".into());
+        assert_eq!(directory("--leases /srv/leases eth0"), told);
+        assert_eq!(directory("--leases /srv/leases eth1"), told);
+    }
+
+    #[test]
+    fn a_misspelt_memory_is_not_a_directory() {
+        for wrong in ["memroy", "Memory", "memor", "MEMORY"] {
+            let error = parse(&format!("--leases {wrong} e")).expect_err("a usage error");
+            let advice = format!("did you mean `memory`? Write `./{wrong}` for a directory");
+            assert!(error.to_string().contains(&advice), "{error}");
+            parse(&format!("--leases ./{wrong} e")).expect("a directory");
+        }
+        parse("--leases leases e").expect("a directory");
+    }
+
+    #[test]
+    fn a_usage_error_leads_nobody_astray() {
+        let said = |words: &str| {
+            let words = std::iter::once("dhcp6s").chain(words.split_whitespace());
+            Arguments::parsed(words)
+                .expect_err("a usage error")
+                .to_string()
+        };
+        let unknown = said("-z eth0");
+        assert!(
+            unknown.contains("'-z'") && !unknown.contains("tip"),
+            "{unknown}"
+        );
+        let port = said("-p abc eth0");
+        assert!(
+            port.contains("a port is a number from 0 to 65535"),
+            "{port}"
         );
     }
 
@@ -320,5 +391,7 @@ mod tests {
         Arguments::command().debug_assert();
         let help = Arguments::command().render_long_help().to_string();
         assert!(help.contains("Examples:") && help.contains("Signals:"));
+        assert!(help.contains(&format!("{LEASES}/INTERFACE")));
+        assert!(EXAMPLES.lines().all(|line| line.len() <= 100));
     }
 }

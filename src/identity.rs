@@ -9,6 +9,8 @@
 
 use crate::lease::Secret;
 use crate::wire::Duid;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -169,6 +171,15 @@ fn read(path: &Path, len_max: usize) -> Result<Option<Vec<u8>>, Error> {
 /// Creates a file that appears with its whole content, which then survives a power cut. One that exists by
 /// then stays as it is.
 fn create(path: &Path, mode: u32, octets: &[u8]) -> Result<(), Error> {
+    create_with(path, mode, octets, |from, to| fs::hard_link(from, to))
+}
+
+fn create_with(
+    path: &Path,
+    mode: u32,
+    octets: &[u8],
+    link: impl Fn(&Path, &Path) -> io::Result<()>,
+) -> Result<(), Error> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -184,16 +195,40 @@ fn create(path: &Path, mode: u32, octets: &[u8]) -> Result<(), Error> {
     let temporary = directory.join(name);
     let created = write_new(&temporary, mode, octets).and_then(|()| {
         // A link, unlike a rename, leaves a file alone that another process has put there.
-        match fs::hard_link(&temporary, path) {
+        let linked = match link(&temporary, path) {
+            Err(error) if knows_no_links(&error) => rename_new(&temporary, path),
+            linked => linked,
+        };
+        match linked {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
             _ => Ok(()),
         }
     });
     let removed = fs::remove_file(&temporary);
     created.map_err(system("create", path))?;
-    removed.map_err(system("remove", &temporary))?;
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Err(system("remove", &temporary)(error));
+        }
+        _ => {}
+    }
     let synced = File::open(directory).and_then(|directory| directory.sync_all());
     synced.map_err(system("sync", directory))
+}
+
+/// Whether the reason is that the file system has no hard links, as on FAT.
+fn knows_no_links(error: &io::Error) -> bool {
+    let errno = error.raw_os_error().map(Errno::from_raw);
+    matches!(
+        errno,
+        Some(Errno::EPERM | Errno::ENOSYS | Errno::EOPNOTSUPP)
+    )
+}
+
+/// Renames a file unless there is one of that name.
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    renameat2(AT_FDCWD, from, AT_FDCWD, to, RenameFlags::RENAME_NOREPLACE)?;
+    Ok(())
 }
 
 fn write_new(path: &Path, mode: u32, octets: &[u8]) -> io::Result<()> {
@@ -376,6 +411,24 @@ mod tests {
             .expect("a directory")
             .count();
         assert_eq!(beside, 1);
+    }
+
+    #[test]
+    fn a_file_system_without_links_holds_a_new_file_too() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("dhcp6s_duid");
+        for errno in [Errno::EPERM, Errno::EOPNOTSUPP] {
+            let refuse = |_: &Path, _: &Path| Err(errno.into());
+            create_with(&path, 0o644, b"first", refuse).expect("created");
+            create_with(&path, 0o644, b"second", refuse).expect("left alone");
+            assert_eq!(fs::read(&path).expect("read"), b"first");
+        }
+        let beside = fs::read_dir(directory.path()).expect("a directory");
+        assert_eq!(beside.count(), 1);
+        let full = |_: &Path, _: &Path| Err(Errno::ENOSPC.into());
+        let other = directory.path().join("other");
+        assert!(create_with(&other, 0o644, b"x", full).is_err());
+        assert!(!other.exists());
     }
 
     #[test]

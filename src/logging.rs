@@ -3,7 +3,9 @@
 //! In the foreground a message is a line on standard error in the form of the original server,
 //! `Nov/23/2026 09:15:22: TEXT`; a detached server sends it to the syslog. Without -d, warnings and errors
 //! are written (the original leaves warnings out, and with them the reason why nobody gets an answer); -d
-//! adds what happens, -D every detail. Nothing here waits: a message that the syslog has no room for is lost.
+//! adds what happens, -D every detail. A message that the syslog has no room for is lost rather than waited for;
+//! standard error is waited for, so a reader that stops reading it stops a server in the foreground. A panic is
+//! a message too, so that a server in the background leaves a trace of it.
 //!
 //! Not here: what is worth a message. Text that cannot be read is escaped, so one message is one line.
 
@@ -11,6 +13,7 @@ use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
+use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -49,7 +52,8 @@ const SYSLOG_PATH: &str = "/dev/log";
 const TEXT_LEN_MAX: usize = 2047;
 const FACILITY_DAEMON: u8 = 3;
 
-/// Sends all messages of this process to one place from now on.
+/// Sends all messages of this process to one place from now on, those of panics included. If that is a syslog
+/// that is not there, standard error says so, for nothing else can.
 ///
 /// # Errors
 /// That was done before.
@@ -59,9 +63,25 @@ pub fn start(
 ) -> Result<(), SetGlobalDefaultError> {
     let sink = match destination {
         Destination::Foreground => Sink::Stderr,
-        Destination::Syslog { program } => Sink::Syslog(Syslog::new(SYSLOG_PATH, program)),
+        Destination::Syslog { program } => {
+            let syslog = Syslog::new(SYSLOG_PATH, program);
+            if let Some(complaint) = syslog.complaint() {
+                drop(writeln!(std::io::stderr(), "{complaint}"));
+            }
+            Sink::Syslog(syslog)
+        }
     };
-    tracing::subscriber::set_global_default(subscriber(sink, verbosity))
+    tracing::subscriber::set_global_default(subscriber(sink, verbosity))?;
+    std::panic::set_hook(Box::new(trace_of));
+    Ok(())
+}
+
+fn trace_of(panic: &PanicHookInfo<'_>) {
+    let what = panic.payload_as_str().unwrap_or("no reason is given");
+    match panic.location() {
+        Some(place) => tracing::error!("internal error at {place}: {what}"),
+        None => tracing::error!("internal error: {what}"),
+    }
 }
 
 fn subscriber(sink: Sink, verbosity: Verbosity) -> impl Subscriber + Send + Sync {
@@ -162,6 +182,15 @@ impl Syslog {
             ident: base.to_string_lossy().into_owned(),
             socket,
         }
+    }
+
+    fn complaint(&self) -> Option<String> {
+        let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ident, path) = (&self.ident, self.path.display());
+        let lost = "messages are lost until there is; -f writes them to standard error";
+        socket
+            .is_none()
+            .then(|| format!("{ident}: there is no syslog at {path}: {lost}"))
     }
 
     fn send(&self, level: Level, time: &LocalTime, text: &str) {
@@ -397,6 +426,41 @@ mod tests {
             syslog.send(Level::DEBUG, &TIME, &"x".repeat(1000));
         }
         assert_eq!(text(&next(&log.socket)).len(), 1000);
+    }
+
+    #[test]
+    fn a_panic_leaves_one_line_with_its_place() {
+        let log = receiver();
+        let sink = Sink::Syslog(Syslog::new(&log.path, OsStr::new("dhcp6s")));
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(trace_of));
+        let outcome =
+            tracing::subscriber::with_default(subscriber(sink, Verbosity::Warnings), || {
+                std::panic::catch_unwind(|| panic!("the table\nhas {}", "a hole"))
+            });
+        std::panic::set_hook(before);
+        assert!(outcome.is_err());
+        let said = next(&log.socket);
+        assert!(said.starts_with("<27>"), "{said}");
+        let text = text(&said);
+        assert!(
+            text.starts_with("internal error at src/logging.rs:"),
+            "{text}"
+        );
+        assert!(text.ends_with(": the table\\nhas a hole"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_syslog_is_complained_about() {
+        let log = receiver();
+        let there = Syslog::new(&log.path, OsStr::new("/usr/sbin/dhcp6s"));
+        assert_eq!(there.complaint(), None);
+        let missing = Syslog::new("/nonexistent/log", OsStr::new("/usr/sbin/dhcp6s"));
+        let complaint = missing.complaint().expect("a complaint");
+        assert!(
+            complaint.starts_with("dhcp6s: there is no syslog at /nonexistent/log"),
+            "{complaint}"
+        );
     }
 
     #[test]

@@ -51,12 +51,13 @@ fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
         return Err(one(&server::Error::NoInterface { name, there }));
     }
     let sources = Sources {
-        read: &|path| std::fs::read(path),
+        read: &|path| config::read_bounded(std::fs::File::open(path)?),
         interface_exists: &|name| links::index(name).is_some(),
     };
     let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
     let loaded = config::load(&arguments.config, &sources).map_err(|found| lines(&found))?;
-    let warnings: Vec<String> = lines(&loaded.warnings);
+    let mut warnings: Vec<String> = lines(&loaded.warnings);
+    warnings.extend(loaded.config.nothing_for(&arguments.interface));
     warnings.iter().for_each(|it| complain(it));
     let mut config = loaded.config;
     arguments
@@ -111,7 +112,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)?;
     let server = Server::bind(&arguments.interface)?;
     let mut table = LeaseTable::default();
-    let store: Box<dyn LeaseStore> = match &arguments.leases {
+    let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
             let journal = Journal::open(path, |change| table.apply(change))?;

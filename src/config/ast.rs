@@ -130,6 +130,8 @@ pub(super) struct OptionStatement {
     /// Where the name of the option is.
     pub(super) span: Span,
     pub(super) keyword: &'static str,
+    /// The name is misspelt, so what follows from it may not be meant.
+    pub(super) guessed: bool,
     pub(super) value: OptionValue,
 }
 
@@ -403,6 +405,39 @@ pub(super) const AUTH_ALGORITHMS: Words<()> = &[
 ];
 
 pub(super) const AUTH_RDMS: Words<()> = &[("monocounter", ())];
+
+/// What other servers and clients call something, and its name here.
+pub(super) const ALIASES: &[(&str, &str)] = &[
+    ("dns", "domain-name-servers"),
+    ("dns-server", "domain-name-servers"),
+    ("dns-servers", "domain-name-servers"),
+    ("nameserver", "domain-name-servers"),
+    ("nameservers", "domain-name-servers"),
+    ("name-servers", "domain-name-servers"),
+    ("rdnss", "domain-name-servers"),
+    ("domain", "domain-name"),
+    ("domain-list", "domain-name"),
+    ("domain-search", "domain-name"),
+    ("search", "domain-name"),
+    ("dnssl", "domain-name"),
+    ("ntp", "ntp-servers"),
+    ("ntp-server", "ntp-servers"),
+    ("sntp", "ntp-servers"),
+    ("sntp-server", "ntp-servers"),
+    ("sntp-servers", "ntp-servers"),
+    ("information-refresh-time", "refreshtime"),
+    ("info-refresh-time", "refreshtime"),
+    ("refresh-time", "refreshtime"),
+    ("sip-server", "sip-server-address"),
+    ("sip-servers", "sip-server-address"),
+    ("sip-domain", "sip-server-domain-name"),
+    ("nis-servers", "nis-server-address"),
+    ("nisp-servers", "nisp-server-address"),
+    ("fixed-address6", "address"),
+    ("fixed-prefix6", "prefix"),
+    ("client-id", "duid"),
+    ("range6", "range"),
+];
 
 /// Whether a word begins a statement or a declaration.
 pub(super) fn begins_something(word: &str) -> bool {

@@ -6,7 +6,8 @@
 //! Not here: the grammar (`parse`).
 
 use super::ast::{
-    DECLARATIONS, Duration, Durations, Number, STATEMENTS, Text, Word, Words, begins_something,
+    ALIASES, DECLARATIONS, Duration, Durations, Number, STATEMENTS, Text, Word, Words,
+    begins_something,
 };
 use super::diagnostic::{Report, Span, nearest, quoted};
 use super::lex::{Token, TokenKind};
@@ -177,7 +178,8 @@ impl Parser<'_> {
                 .error(token.span, found, format!("it belongs {place}"));
             return Err(Skip);
         }
-        let close = nearest(&text, words.iter().map(|(keyword, _)| *keyword));
+        let close = elsewhere_called(&text, words)
+            .or_else(|| nearest(&text, words.iter().map(|(keyword, _)| *keyword)));
         let meant = words.iter().find(|(keyword, _)| Some(*keyword) == close);
         let remedy = match meant {
             Some((keyword, _)) => format!("did you mean `{keyword}`?"),
@@ -389,6 +391,19 @@ impl Parser<'_> {
             .unwrap_or_default()
             .contains(&b'\n')
     }
+}
+
+/// The word of a list that other programs call by this name.
+fn elsewhere_called<T>(written: &str, words: Words<T>) -> Option<&'static str> {
+    let written = written.to_ascii_lowercase().replace('_', "-");
+    let meant = ALIASES
+        .iter()
+        .find(|(alias, _)| *alias == written)
+        .map_or(written.as_str(), |(_, meant)| *meant);
+    words
+        .iter()
+        .map(|(keyword, _)| *keyword)
+        .find(|keyword| *keyword == meant)
 }
 
 /// The words of a list for a message.

@@ -250,7 +250,7 @@ pub(super) fn quoted(text: &[u8]) -> String {
 }
 
 /// The word of a list that was probably meant, if one is close enough to what was written.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     written: &str,
     words: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {

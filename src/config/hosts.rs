@@ -5,7 +5,7 @@
 use super::ast::{Block, Declaration, Durations, Meaning, Number, Word};
 use super::diagnostic::{Span, quoted};
 use super::model::{Host, Reservation};
-use super::resolve::{Resolver, address};
+use super::resolve::{Blocks, Resolver, address};
 use crate::lease::Prefix;
 use crate::wire::Duid;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,11 @@ use std::net::Ipv6Addr;
 
 impl<'a> Resolver<'a> {
     /// The hosts in file order; of two with one DUID the first counts.
-    pub(super) fn hosts(&mut self, blocks: &[&'a Block]) -> Vec<Host> {
-        let mut hosts = Vec::with_capacity(blocks.len());
+    pub(super) fn hosts(&mut self, blocks: &Blocks<'a>) -> Vec<Host> {
+        let resolved = blocks.resolve(|block| self.host(block));
+        let mut hosts = Vec::with_capacity(resolved.len());
         let mut duids = BTreeMap::new();
-        for block in blocks {
-            let (host, duid) = self.host(block);
+        for (block, (host, duid)) in blocks.first.iter().zip(resolved) {
             if let Some((value, span)) = host.duid.zip(duid) {
                 let first = *duids.entry(value).or_insert(block.name.text.as_str());
                 if first != block.name.text {

@@ -6,6 +6,7 @@
 mod ast;
 mod cursor;
 mod diagnostic;
+mod futile;
 mod hosts;
 mod lex;
 mod model;
@@ -15,16 +16,18 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
 pub use model::{Config, Host, Interface, Lifetimes, Options, Pool, PoolUse, Reservation};
 
 use ast::{Statement, Text};
 use diagnostic::{File, Report, quoted};
-use std::io;
+use std::io::{self, Read};
 
 /// What a configuration is read from and checked against.
 pub struct Sources<'a> {
-    /// Reads a file by its path as written; a relative one is relative to the working directory.
+    /// Reads a file by its path as written, [as far as makes sense](read_bounded); a relative one is relative
+    /// to the working directory.
     pub read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     /// Whether there is a network interface of that name.
     pub interface_exists: &'a dyn Fn(&str) -> bool,
@@ -45,6 +48,18 @@ const INCLUDE_DEPTH_MAX: usize = 10;
 const FILES_MAX: usize = 1000;
 /// The largest file that is read, in octets.
 const FILE_LEN_MAX: usize = 64 << 20;
+
+/// Reads a file for [`Sources::read`]: to its end, or to where it is too large to be a configuration, so that a
+/// device without an end is refused like any large file.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_bounded(file: impl Read) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let limit = u64::try_from(FILE_LEN_MAX).unwrap_or(u64::MAX);
+    file.take(limit.saturating_add(1)).read_to_end(&mut text)?;
+    Ok(text)
+}
 
 /// Reads the configuration that begins in this file. A missing file is an empty configuration.
 ///

@@ -17,6 +17,22 @@ pub struct Config {
     pub pools: Vec<Pool>,
 }
 
+impl Config {
+    /// What to tell an operator who wrote `interface` statements, but none for the interface that is served.
+    #[must_use]
+    pub fn nothing_for(&self, served: &str) -> Option<String> {
+        let mut names = self.interfaces.iter().map(|it| it.name.as_str());
+        if self.interfaces.is_empty() || names.any(|name| name == served) {
+            return None;
+        }
+        let names: Vec<&str> = self.interfaces.iter().map(|it| it.name.as_str()).collect();
+        Some(format!(
+            "warning: nothing is configured for {served}; there are statements for: {}",
+            names.join(", ")
+        ))
+    }
+}
+
 /// The options that any client may get.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {

@@ -1,7 +1,8 @@
 //! The `option` statements: what may accompany any answer.
 //!
 //! Statements of one option are appended in file order. What could not be sent is refused here: a name that
-//! has no wire form, and a list that does not fit into one option.
+//! has no wire form, and a list that does not fit into one option. The values of a misspelt option are looked
+//! at one by one and not held against those of the option that was probably meant.
 
 use super::ast::{
     AddressOption, NameOption, Number, OptionStatement, OptionValue, Statement, Text, Word,
@@ -69,6 +70,9 @@ impl<'a> Gathered<'a> {
         let Some(value) = address(self.report, word) else {
             return;
         };
+        if statement.guessed {
+            return;
+        }
         if !self.addresses.insert((option, value)) {
             let found = format!("`{}` has {value} already", statement.keyword);
             self.report.error(word.span, found, "remove one of the two");
@@ -92,7 +96,7 @@ impl<'a> Gathered<'a> {
 
     fn add_name(&mut self, statement: &OptionStatement, option: NameOption, text: &'a Text) {
         let shown = quoted(&text.octets);
-        if !self.texts.insert((option, text.octets.as_slice())) {
+        if !statement.guessed && !self.texts.insert((option, text.octets.as_slice())) {
             let found = format!("`{}` has {shown} already", statement.keyword);
             self.report.error(text.span, found, "remove one of the two");
             return;
@@ -106,6 +110,9 @@ impl<'a> Gathered<'a> {
                 return;
             }
         };
+        if statement.guessed {
+            return;
+        }
         if !self.names.insert((option, name.as_bytes().to_vec())) {
             let found = format!(
                 "`{}` has {shown} already in another spelling",
@@ -153,6 +160,9 @@ impl<'a> Gathered<'a> {
                 .error(number.span, found, format!("write at most {}", u32::MAX));
             return;
         };
+        if statement.guessed {
+            return;
+        }
         if self.options.refresh_time_secs.is_some() {
             let found = "`refreshtime` is given again";
             self.report

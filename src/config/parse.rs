@@ -183,7 +183,10 @@ impl Parser<'_> {
     }
 
     fn option(&mut self) -> Result<OptionStatement, Skip> {
+        let written = self.at;
         let (key, span, keyword) = self.spelt("an option", OPTIONS)?;
+        let written = self.tokens.get(written).map(|token| self.word_at(*token));
+        let guessed = written != Some(keyword);
         let value = match key {
             OptionKey::Addresses(option) => OptionValue::Addresses(option, self.addresses()),
             OptionKey::Name(option) => OptionValue::Name(option, self.line_text("a domain name")?),
@@ -192,6 +195,7 @@ impl Parser<'_> {
         Ok(OptionStatement {
             span,
             keyword,
+            guessed,
             value,
         })
     }

@@ -4,13 +4,14 @@
 //! first counts. Where the original server crashes or falls silent on what it accepted, the statement is
 //! either given its plain meaning or refused with its place.
 //!
-//! Not here: `option` statements (`options`), `host` statements (`hosts`), and the content of `keyinfo`, `authentication` and `id-assoc`
-//! beyond what refuses a configuration outright, for the server does not use them.
+//! Not here: `option` statements (`options`), `host` statements (`hosts`), what is right one by one and cannot
+//! work together (`futile`), and the content of `keyinfo`, `authentication` and `id-assoc` beyond what refuses a
+//! configuration outright, for the server does not use them.
 
 use super::ast::*;
 use super::diagnostic::{Report, Span, nearest, quoted};
 use super::model::{Config, Interface, Lifetimes, Pool, PoolUse};
-use super::options;
+use super::{futile, options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
@@ -31,27 +32,45 @@ pub(super) fn resolve(
         associations: BTreeSet::new(),
     };
     resolver.names_for_clients(statements);
-    let pools = resolver.blocks(statements, BlockKind::Pool);
-    let pools = pools
-        .into_iter()
-        .map(|block| resolver.pool(block))
-        .collect();
-    for block in resolver.blocks(statements, BlockKind::Profile) {
-        resolver.profile(block);
+    let pool_blocks = resolver.blocks(statements, BlockKind::Pool);
+    for (number, block) in pool_blocks.first.iter().enumerate() {
+        resolver.pools.insert(&block.name.text, number);
     }
+    let pools = pool_blocks.resolve(|block| resolver.pool(block));
+    let profiles = resolver.blocks(statements, BlockKind::Profile);
+    profiles.resolve(|block| resolver.profile(block));
     let interfaces = resolver.blocks(statements, BlockKind::Interface);
-    let interfaces = interfaces
-        .into_iter()
-        .map(|block| resolver.interface(block))
-        .collect();
-    let hosts = resolver.blocks(statements, BlockKind::Host);
-    let hosts = resolver.hosts(&hosts);
+    let interfaces = interfaces.resolve(|block| resolver.interface(block));
+    let host_blocks = resolver.blocks(statements, BlockKind::Host);
+    let hosts = resolver.hosts(&host_blocks);
     let options = options::resolve(statements, resolver.report);
-    Config {
+    let config = Config {
         options,
         interfaces,
         hosts,
         pools,
+    };
+    if !resolver.report.has_errors() {
+        let (pools, hosts) = (&pool_blocks.first, &host_blocks.first);
+        futile::review(&config, pools, hosts, resolver.report);
+    }
+    config
+}
+
+/// The blocks of one kind.
+pub(super) struct Blocks<'a> {
+    /// Those that count.
+    pub(super) first: Vec<&'a Block>,
+    /// Those whose name was taken. Nothing comes of them but their mistakes.
+    pub(super) repeated: Vec<&'a Block>,
+}
+
+impl<'a> Blocks<'a> {
+    /// What each block that counts means; the others are resolved for their mistakes alone.
+    pub(super) fn resolve<T>(&self, mut one: impl FnMut(&'a Block) -> T) -> Vec<T> {
+        let resolved = self.first.iter().map(|block| one(block)).collect();
+        self.repeated.iter().for_each(|block| drop(one(block)));
+        resolved
     }
 }
 
@@ -68,17 +87,21 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    /// The blocks of one kind, without those whose name is taken.
-    fn blocks(&mut self, statements: &'a [Statement], kind: BlockKind) -> Vec<&'a Block> {
+    /// The blocks of one kind in file order.
+    fn blocks(&mut self, statements: &'a [Statement], kind: BlockKind) -> Blocks<'a> {
         let mut names = BTreeSet::new();
-        let mut blocks = Vec::new();
+        let mut blocks = Blocks {
+            first: Vec::new(),
+            repeated: Vec::new(),
+        };
         for statement in statements {
             if let Statement::Block(block) = statement
                 && block.kind == kind
             {
                 if names.insert(block.name.text.as_str()) {
-                    blocks.push(block);
+                    blocks.first.push(block);
                 } else {
+                    blocks.repeated.push(block);
                     self.repeated(kind.keyword(), &block.name);
                 }
             }
@@ -197,8 +220,6 @@ impl<'a> Resolver<'a> {
             self.report
                 .error(name.span, found, "add `range FIRST to LAST;`");
         }
-        let number = self.pools.len();
-        self.pools.insert(&name.text, number);
         let (first, last) = range.unwrap_or_default();
         Pool {
             name: name.text.clone(),
@@ -324,10 +345,14 @@ impl<'a> Resolver<'a> {
             self.undefined(name.span, &what, &remedy);
             return None;
         };
-        Some(PoolUse {
-            pool,
-            lifetimes: lifetimes?,
-        })
+        let lifetimes = lifetimes?;
+        if lifetimes.valid_secs == 0 {
+            let found = "with a valid lifetime of 0 nobody gets an address";
+            let span = place(durations.valid.unwrap_or(durations.preferred));
+            self.report
+                .warning(span, found, "write seconds or `infinity`");
+        }
+        Some(PoolUse { pool, lifetimes })
     }
 
     pub(super) fn suggest<'b>(

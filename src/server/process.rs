@@ -71,12 +71,16 @@ impl Detached {
     /// Lets the waiting process end with success. From here on nothing reaches standard error.
     ///
     /// # Errors
-    /// Standard error cannot be let go of.
-    pub fn ready(mut self) -> io::Result<()> {
-        dup2_stderr(null_device()?)?;
+    /// Standard error cannot be let go of. The waiting process ends all the same.
+    pub fn ready(self) -> io::Result<()> {
+        self.ready_after(|| Ok(dup2_stderr(null_device()?)?))
+    }
+
+    fn ready_after(mut self, let_go: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let gone = let_go();
         // If the waiting process was killed, there is nobody to tell.
         drop(self.line.write_all(&[READY]));
-        Ok(())
+        gone
     }
 
     /// Lets the waiting process print this and end with failure.
@@ -188,6 +192,17 @@ mod tests {
         let mut stderr = Vec::new();
         outcome(&mut File::from(waiting), &mut stderr).expect("an outcome");
         assert_eq!(stderr, b"cannot bind\n");
+    }
+
+    #[test]
+    fn a_server_that_keeps_standard_error_is_ready_all_the_same() {
+        let (waiting, line) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
+        let detached = Detached { line: line.into() };
+        let kept = detached.ready_after(|| Err(io::ErrorKind::NotFound.into()));
+        assert!(kept.is_err());
+        let mut said = Vec::new();
+        File::from(waiting).read_to_end(&mut said).expect("read");
+        assert_eq!(said, [READY]);
     }
 
     #[test]

@@ -136,10 +136,10 @@ fn a_key_is_accepted_and_not_used_yet() {
     let config = warned(
         "keyinfo branch-key { realm \"branch.example\"; keyid 4096;
 \tsecret \"c2VjcmV0LXNlY3JldC0xMg==\"; expire \"forever\"; };
-host branch { duid 00:01; delayedkey branch-key; };",
+host branch { duid 00:01:02; delayedkey branch-key; };",
         &[
             "F:1:9: warning: `keyinfo` is not used by the server",
-            "F:3:27: warning: `delayedkey` has no effect yet; messages of this client are not \
+            "F:3:30: warning: `delayedkey` has no effect yet; messages of this client are not \
              authenticated",
         ],
     );
@@ -199,7 +199,7 @@ interface svr { send authentication r; };",
 #[test]
 fn white_space_is_optional() {
     let config = accepted(
-        "interface sv0{preference 3;allow rapid-commit;};host h{duid 00:01;prefix \
+        "interface sv0{preference 3;allow rapid-commit;};host h{duid 00:01:02;prefix \
          2001:db8::/32 1 2;};option domain-name-servers ::1;#end",
     );
     assert_eq!(config.interfaces[0].preference, Some(3));
@@ -220,15 +220,15 @@ fn line_ends_of_other_systems_change_nothing() {
 #[test]
 fn of_duplicates_the_first_counts() {
     let config = warned(
-        "host a { duid 00:01; prefix 2001:db8:1::/48 10; };
-host a { duid 00:02; prefix 2001:db8:2::/48 10; };
-host b { duid 00:01; prefix 2001:db8:3::/48 10; };
+        "host a { duid 00:01:02; prefix 2001:db8:1::/48 10; };
+host a { duid 00:01:03; prefix 2001:db8:2::/48 10; };
+host b { duid 00:01:02; prefix 2001:db8:3::/48 10; };
 option refreshtime 900;
 option refreshtime 1800;",
         &[
             "F:2:6: warning: `host a` is defined again; the first definition counts: rename or \
              remove this one",
-            "F:3:15: warning: `host a` has the DUID 00:01 already; that one counts: remove one of \
+            "F:3:15: warning: `host a` has the DUID 00:01:02 already; that one counts: remove one of \
              the two",
             "F:5:8: warning: `refreshtime` is given again; the first one counts",
         ],
@@ -279,7 +279,7 @@ fn nothing_is_a_configuration() {
 fn names_may_be_keywords_or_numbers() {
     let config = accepted(
         "pool pool { range ::1 to ::2; };\npool 1 { range ::3 to ::4; };\ninterface sv0 { \
-         address-pool 1 10; };\nhost to { address-pool pool 10; };",
+         address-pool 1 10; };\nhost to { duid 00:01:02; address-pool pool 10; };",
     );
     assert_eq!(config.interfaces[0].pool.map(|pool| pool.pool), Some(1));
     assert_eq!(config.hosts[0].pool.map(|pool| pool.pool), Some(0));
@@ -288,11 +288,11 @@ fn names_may_be_keywords_or_numbers() {
 #[test]
 fn large_lifetimes_count_as_in_the_original_server() {
     let config = warned(
-        "host h { address ::1 4294967295; address ::2 4294967301; address ::3 700.9; };",
+        "host h { duid 00:01:02;\naddress ::1 4294967295; address ::2 4294967301; address ::3 700.9; };",
         &[
-            "F:1:46: warning: a lifetime of 4294967301 does not fit in 32 bits; it counts as 5: \
+            "F:2:37: warning: a lifetime of 4294967301 does not fit in 32 bits; it counts as 5: \
              write that, or `infinity`",
-            "F:1:70: warning: the fraction of `700.9` is ignored; write `700`",
+            "F:2:61: warning: the fraction of `700.9` is ignored; write `700`",
         ],
     );
     let lifetimes = config.hosts[0]
@@ -305,9 +305,9 @@ fn large_lifetimes_count_as_in_the_original_server() {
 #[test]
 fn host_bits_are_cleared_with_a_warning() {
     let config = warned(
-        "host h { prefix 2001:db8:0:1::/48 10; };",
+        "host h { duid 00:01:02; prefix 2001:db8:0:1::/48 10; };",
         &[
-            "F:1:17: warning: 2001:db8:0:1:: has bits beyond its prefix length of 48; it counts as \
+            "F:1:32: warning: 2001:db8:0:1:: has bits beyond its prefix length of 48; it counts as \
            2001:db8::/48",
         ],
     );

@@ -117,6 +117,23 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
 }
 
 #[test]
+fn a_file_without_an_end_is_read_as_far_as_makes_sense() {
+    assert_eq!(read_bounded(&b"# text"[..]).expect("read"), b"# text");
+    let endless = read_bounded(io::repeat(0)).expect("read");
+    assert_eq!(endless.len(), FILE_LEN_MAX + 1);
+    let read = |_: &str| Ok(endless.clone());
+    let interface_exists = |_: &str| true;
+    let sources = Sources {
+        read: &read,
+        interface_exists: &interface_exists,
+    };
+    assert_eq!(
+        shown(&load("F", &sources).expect_err("fails")),
+        ["F: is larger than 67108864 octets; split it with `include`"]
+    );
+}
+
+#[test]
 fn the_list_of_mistakes_is_bounded() {
     let text = "pool p { };\npool".repeat(5000);
     let found = load_files(&[("F", &text)]).expect_err("fails");

@@ -1,6 +1,7 @@
 //! Tests with whole files: what the examples mean, what is said about mistakes, and what limits hold.
 
 mod accepted;
+mod futile;
 mod limits;
 mod recovery;
 mod refused;

@@ -52,6 +52,58 @@ fn a_statement_cut_short_does_not_hide_the_next() {
 }
 
 #[test]
+fn what_other_programs_call_it_gets_the_name_here() {
+    for (written, meant, value) in [
+        ("dns-servers", "domain-name-servers", "::1"),
+        ("dns", "domain-name-servers", "::1"),
+        ("name_servers", "domain-name-servers", "::1"),
+        ("domain-search", "domain-name", "\"a.example\""),
+        ("search", "domain-name", "\"a.example\""),
+        ("sntp-servers", "ntp-servers", "::1"),
+        ("information-refresh-time", "refreshtime", "700"),
+        ("Domain-Name", "domain-name", "\"a.example\""),
+    ] {
+        let expected = format!("F:1:8: `{written}` is not an option; did you mean `{meant}`?");
+        refused(&format!("option {written} {value};"), &[&expected]);
+    }
+    refused(
+        "interface sv0 { allow rapid_commit; };",
+        &["F:1:23: `rapid_commit` is not an option; did you mean `rapid-commit`?"],
+    );
+}
+
+#[test]
+fn a_guessed_option_has_no_further_mistakes_but_its_own() {
+    refused(
+        "option dns-servers 2001:db8::1 nowhere;\noption domain-name-servers 2001:db8::1;\n\
+         option domain-search \"a.example\";\noption domain-name \"a.example\";\n\
+         option refresh-time 700;\noption refreshtime 800;",
+        &[
+            "F:1:8: `dns-servers` is not an option; did you mean `domain-name-servers`?",
+            "F:1:32: `nowhere` is not an IPv6 address; write one as in `2001:db8::1`",
+            "F:3:8: `domain-search` is not an option; did you mean `domain-name`?",
+            "F:5:8: `refresh-time` is not an option; did you mean `refreshtime`?",
+        ],
+    );
+}
+
+#[test]
+fn the_mistakes_of_a_repeated_statement_are_reported() {
+    refused(
+        "pool p { range ::1 to ::2; };\npool p { range ::5 to ::4; };\nhost h { duid 00:01:02; \
+         address-pool p 5; };\nhost h { address ff02::1 5; };",
+        &[
+            "F:2:6: warning: `pool p` is defined again; the first definition counts: rename or \
+             remove this one",
+            "F:2:16: the range from ::5 to ::4 is upside down; exchange the two addresses",
+            "F:4:6: warning: `host h` is defined again; the first definition counts: rename or \
+             remove this one",
+            "F:4:18: ff02::1 is a multicast address; write a global or unique local one",
+        ],
+    );
+}
+
+#[test]
 fn a_misspelt_reference_gets_a_suggestion() {
     refused(
         "pool office { range ::1 to ::2; };\nhost h { address-pool ofice 5; };",

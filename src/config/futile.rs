@@ -1,0 +1,171 @@
+//! What is right statement by statement and can still never work: a client that cannot exist, an address that
+//! is promised twice.
+//!
+//! The original server accepts all of it, so it is warned about. A configuration with mistakes is not looked
+//! at: what is missing in it would be taken for what was meant.
+
+use super::ast::{Block, Declaration, Meaning};
+use super::diagnostic::{Report, Span};
+use super::model::{Config, Host, Pool, Reservation};
+use crate::wire::Duid;
+use std::cmp::Reverse;
+use std::net::Ipv6Addr;
+
+/// Warns about what has no effect. The blocks are those that the pools and hosts were made of.
+pub(super) fn review(config: &Config, pools: &[&Block], hosts: &[&Block], report: &mut Report) {
+    for (pool, block) in config.pools.iter().zip(pools) {
+        range(pool, block, report);
+    }
+    pools_overlap(config.pools.iter().zip(pools), report);
+    for (host, block) in config.hosts.iter().zip(hosts) {
+        host_alone(host, block, report);
+    }
+    reservations_overlap(config.hosts.iter().zip(hosts), report);
+}
+
+fn range(pool: &Pool, block: &Block, report: &mut Report) {
+    // Of several ranges the last counts.
+    let mut ranges = block.declarations.iter().rev().filter_map(|it| {
+        let Meaning::Range(first, last) = &it.meaning else {
+            return None;
+        };
+        Some((first.span, last.span))
+    });
+    let Some((first, last)) = ranges.next() else {
+        return;
+    };
+    for (address, span) in [(pool.first, first), (pool.last, last)] {
+        if let Some(kind) = unusable(address) {
+            let found = format!("{address} is {kind} address");
+            report.warning(span, found, "no client can use it");
+        }
+    }
+}
+
+/// What keeps an address from being a client's, with its article.
+fn unusable(address: Ipv6Addr) -> Option<&'static str> {
+    match address.segments() {
+        [0xff00..=0xffff, ..] => Some("a multicast"),
+        [0xfe80..=0xfebf, ..] => Some("a link-local"),
+        [0, 0, 0, 0, 0, 0, 0, 0] => Some("the unspecified"),
+        _ => None,
+    }
+}
+
+fn pools_overlap<'a>(pools: impl Iterator<Item = (&'a Pool, &'a &'a Block)>, report: &mut Report) {
+    let mut pools: Vec<_> = pools.collect();
+    pools.sort_by_key(|(pool, block)| (pool.first, block.name.span));
+    // Of the pools before, the one that reaches furthest.
+    let mut before: Option<(&Pool, &Block)> = None;
+    for (pool, block) in pools {
+        if let Some((furthest, other)) = before
+            && pool.first <= furthest.last
+        {
+            let (earlier, later) = match other.name.span < block.name.span {
+                true => (furthest, pool),
+                false => (pool, furthest),
+            };
+            let found = format!(
+                "`pool {}` and `pool {}` both have {}",
+                earlier.name, later.name, pool.first
+            );
+            let span = block.name.span.max(other.name.span);
+            report.warning(span, found, "let each address be in one of them");
+        }
+        if before.is_none_or(|(furthest, _)| furthest.last < pool.last) {
+            before = Some((pool, block));
+        }
+    }
+}
+
+fn host_alone(host: &Host, block: &Block, report: &mut Report) {
+    let name = &block.name;
+    let mut duids = block.declarations.iter().filter_map(|it| {
+        let Meaning::Duid(word) = &it.meaning else {
+            return None;
+        };
+        Some(word.span)
+    });
+    let Some((duid, span)) = host.duid.zip(duids.next()) else {
+        let found = format!("`host {}` has no `duid`", name.text);
+        report.warning(name.span, found, "it is about no client");
+        return;
+    };
+    if duid.as_bytes().len() < Duid::WIRE_LEN_MIN {
+        let found = format!("the DUID {duid} is shorter than that of any client");
+        let remedy = format!("write at least {} octets", Duid::WIRE_LEN_MIN);
+        report.warning(span, found, remedy);
+    }
+    let keyed = |it: &Declaration| matches!(it.meaning, Meaning::DelayedKey(_));
+    let reserved = !host.addresses.is_empty() || !host.prefixes.is_empty();
+    if !reserved && host.pool.is_none() && !block.declarations.iter().any(keyed) {
+        let found = format!("`host {}` has nothing for its client", name.text);
+        report.warning(
+            name.span,
+            found,
+            "add `address`, `prefix` or `address-pool`",
+        );
+    }
+}
+
+/// A reservation, the host that it belongs to and where it is written.
+struct Place<'a> {
+    reservation: Reservation,
+    host: &'a str,
+    span: Span,
+}
+
+fn reservations_overlap<'a>(
+    hosts: impl Iterator<Item = (&'a Host, &'a &'a Block)>,
+    report: &mut Report,
+) {
+    let mut places: Vec<Place<'_>> = hosts
+        .flat_map(|(host, block)| places(host, block))
+        .collect();
+    places.sort_by_key(|place| {
+        let (first, last) = place.reservation.prefix.bounds();
+        (first, Reverse(last), place.span)
+    });
+    // Two prefixes are apart or one lies in the other: these are the ones that hold the current one.
+    let mut around: Vec<Place<'_>> = Vec::new();
+    for place in places {
+        let (first, _) = place.reservation.prefix.bounds();
+        while around
+            .pop_if(|outer| outer.reservation.prefix.bounds().1 < first)
+            .is_some()
+        {}
+        if let Some(outer) = around.iter().find(|outer| outer.host != place.host) {
+            let (earlier, later) = match outer.span < place.span {
+                true => (outer, &place),
+                false => (&place, outer),
+            };
+            let (mine, other) = (later.reservation.prefix, earlier.reservation.prefix);
+            let host = earlier.host;
+            let found = match mine == other {
+                true => format!("`host {host}` has {mine} already"),
+                false => format!("{mine} overlaps {other} of `host {host}`"),
+            };
+            report.warning(later.span, found, "only one of the two clients can have it");
+        }
+        around.push(place);
+    }
+}
+
+fn places<'a>(host: &'a Host, block: &'a Block) -> impl Iterator<Item = Place<'a>> {
+    // Without mistakes, each line has made one reservation.
+    let (mut addresses, mut prefixes) = (host.addresses.iter(), host.prefixes.iter());
+    block.declarations.iter().filter_map(move |declaration| {
+        let (reservation, span) = if let Meaning::Address(word, _) = &declaration.meaning {
+            (addresses.next()?, word.span)
+        } else if let Meaning::Prefix(word, ..) = &declaration.meaning {
+            (prefixes.next()?, word.span)
+        } else {
+            return None;
+        };
+        Some(Place {
+            reservation: *reservation,
+            host: &host.name,
+            span,
+        })
+    })
+}
