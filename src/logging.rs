@@ -3,18 +3,21 @@
 //! In the foreground a message is a line on standard error in the form of the original server,
 //! `Nov/23/2026 09:15:22: TEXT`; a detached server sends it to the syslog. Without -d, warnings and errors
 //! are written (the original leaves warnings out, and with them the reason why nobody gets an answer); -d
-//! adds what happens, -D every detail. A message that the syslog has no room for is lost rather than waited for;
-//! standard error is waited for, so a reader that stops reading it stops a server in the foreground. A panic is
-//! a message too, so that a server in the background leaves a trace of it.
+//! adds what happens, -D every detail. A message that the syslog or standard error has no room for is lost
+//! rather than waited for: a reader that is slow must not stop the server. A panic is a message too, so that a
+//! server in the background leaves a trace of it.
 //!
 //! Not here: what is worth a message. Text that cannot be read is escaped, so one message is one line.
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::ffi::OsStr;
 use std::fmt::{self, Write as _};
-use std::io::Write as _;
+use std::io::Write;
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixDatagram;
 use std::panic::PanicHookInfo;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tracing::field::{Field, Visit};
@@ -62,7 +65,7 @@ pub fn start(
     verbosity: Verbosity,
 ) -> Result<(), SetGlobalDefaultError> {
     let sink = match destination {
-        Destination::Foreground => Sink::Stderr,
+        Destination::Foreground => Sink::Stderr(Lost::default()),
         Destination::Syslog { program } => {
             let syslog = Syslog::new(SYSLOG_PATH, program);
             if let Some(complaint) = syslog.complaint() {
@@ -100,7 +103,7 @@ struct Log {
 }
 
 enum Sink {
-    Stderr,
+    Stderr(Lost),
     Syslog(Syslog),
 }
 
@@ -111,13 +114,32 @@ impl<S: Subscriber> Layer<S> for Log {
         let text = text.finish();
         let time = LocalTime::now();
         match &self.sink {
-            Sink::Stderr => {
-                let line = format!("{}: {text}\n", Foreground(&time));
-                // Nobody is left to be told that standard error is gone.
-                drop(std::io::stderr().write_all(line.as_bytes()));
-            }
+            Sink::Stderr(lost) => lost.write(std::io::stderr().lock(), &Foreground(&time), &text),
             Sink::Syslog(syslog) => syslog.send(*event.metadata().level(), &time, &text),
         }
+    }
+}
+
+/// Counts the lines that standard error had no room for since the last one that was written.
+#[derive(Default)]
+struct Lost(AtomicU64);
+
+impl Lost {
+    /// Writes a line if that does not take waiting. A pipe that is ready takes 4096 octets, which is more than a
+    /// line and the one about lost lines have; a file or a terminal is always ready.
+    fn write(&self, mut stderr: impl Write + AsFd, time: &impl fmt::Display, text: &str) {
+        let mut polled = [PollFd::new(stderr.as_fd(), PollFlags::POLLOUT)];
+        let ready = poll(&mut polled, PollTimeout::ZERO).is_ok_and(|ready| ready > 0);
+        if !ready {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let line = match self.0.swap(0, Ordering::Relaxed) {
+            0 => format!("{time}: {text}\n"),
+            lost => format!("{time}: {lost} messages lost, nobody read them\n{time}: {text}\n"),
+        };
+        // Nobody is left to be told that standard error is gone.
+        drop(stderr.write_all(line.as_bytes()));
     }
 }
 
@@ -335,6 +357,28 @@ mod tests {
         minute: 5,
         second: 7,
     };
+
+    #[test]
+    fn a_reader_that_does_not_read_stops_nobody() {
+        let (mut reader, writer) = std::io::pipe().expect("a pipe");
+        let lost = Lost::default();
+        let text = "x".repeat(TEXT_LEN_MAX);
+        for _ in 0..100 {
+            lost.write(&writer, &"now", &text);
+        }
+        let count = lost.0.load(Ordering::Relaxed);
+        assert!((1..100).contains(&count), "{count}");
+        // Room for two lines again: the first that fits tells of those that did not.
+        let mut read = vec![0; 8192];
+        std::io::Read::read_exact(&mut reader, &mut read).expect("lines");
+        lost.write(&writer, &"now", "here I am");
+        drop(writer);
+        let mut rest = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut rest).expect("lines");
+        assert!(rest.ends_with(&format!(
+            "now: {count} messages lost, nobody read them\nnow: here I am\n"
+        )));
+    }
 
     #[test]
     fn times_have_the_form_of_the_original_server_and_of_rfc_3164() {
