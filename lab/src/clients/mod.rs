@@ -75,7 +75,7 @@ impl Identity {
 pub enum Release {
     /// It does when it is told to end, by SIGTERM.
     End,
-    /// Another program tells it to, or does it in its place.
+    /// Another program tells it to, or does it in its place, and has seen to it when it ends.
     By(Command),
 }
 

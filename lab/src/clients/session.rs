@@ -98,6 +98,8 @@ impl<'a> Session<'a> {
             Release::End => self.process.signal(Signal::SIGTERM)?,
             Release::By(command) => {
                 site.namespace().command(command)?;
+                // All is said and done, and some lose the signal that the other program sends them.
+                self.process.kill()?;
             }
         }
         let until = Instant::now() + PATIENCE;
