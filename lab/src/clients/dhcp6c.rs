@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+
 use crate::clients::site::{DOWNSTREAM, Site};
 use crate::clients::{Client, Identity, Notes, Release};
 use crate::link::Error;
@@ -62,7 +64,7 @@ impl Client for Dhcp6c {
     }
 
     fn release(&self, _folder: &Path, _identity: Identity) -> Release {
-        Release::End
+        Release::On(Signal::SIGTERM)
     }
 
     fn has_renewed(&self, line: &str) -> bool {

@@ -5,6 +5,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+
 use crate::clients::site::{ADDRESS, DOWNSTREAM, PREFIX, Site};
 use crate::clients::{Client, Identity, Notes, Release};
 use crate::link::Error;
@@ -58,14 +60,9 @@ impl Client for Dhcpcd {
         command
     }
 
-    fn release(&self, folder: &Path, _identity: Identity) -> Release {
-        let mut command = Command::new("dhcpcd");
-        command
-            .arg("-k")
-            .arg("-f")
-            .arg(folder.join("dhcpcd.conf"))
-            .arg(INTERFACE);
-        Release::By(command)
+    fn release(&self, _folder: &Path, _identity: Identity) -> Release {
+        // What `dhcpcd --release` sends.
+        Release::On(Signal::SIGALRM)
     }
 
     fn has_renewed(&self, line: &str) -> bool {

@@ -8,6 +8,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use nix::sys::signal::Signal;
+
 use crate::clients::site::Site;
 use crate::link;
 
@@ -73,9 +75,9 @@ impl Identity {
 /// How a client is made to give its leases back.
 #[derive(Debug)]
 pub enum Release {
-    /// It does when it is told to end, by SIGTERM.
-    End,
-    /// Another program tells it to, or does it in its place.
+    /// It does, and ends, when it gets this signal.
+    On(Signal),
+    /// Another program does it in its place.
     By(Command),
 }
 

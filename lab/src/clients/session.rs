@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-
 use crate::clients::site::Site;
 use crate::clients::{Client, Identity, Release};
 use crate::link::log::Log;
@@ -16,6 +14,8 @@ use crate::rig::RigError;
 
 /// How long a client may take for anything. The slowest of them renews after 18 seconds.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// After what time a client that was told to end is told again.
+const REPETITION: Duration = Duration::from_secs(2);
 
 /// A client that runs.
 #[derive(Debug)]
@@ -94,23 +94,35 @@ impl<'a> Session<'a> {
     /// # Errors
     /// It does not end.
     pub fn release(mut self, site: &Site) -> Result<(), RigError> {
+        let until = Instant::now() + PATIENCE;
         match self.client.release(&self.folder, self.identity) {
-            Release::End => self.process.signal(Signal::SIGTERM)?,
             Release::By(command) => {
                 site.namespace().command(command)?;
+                // All is said and done, and it may have lost the signal that the other program sent it.
+                self.process.kill()?;
+            }
+            Release::On(signal) => {
+                // One that comes while a hook runs may be lost, so it is repeated until it is heard.
+                while !self.log.ended() && Instant::now() < until {
+                    self.process.signal(signal)?;
+                    self.until_ended(until.min(Instant::now() + REPETITION))?;
+                }
             }
         }
-        let until = Instant::now() + PATIENCE;
-        // It may have much to say, and would not end if nobody listened.
+        match self.process.wait(until)? {
+            Some(_) => Ok(()),
+            None => Err(self.failure(site, "end", &site.assigned()?)),
+        }
+    }
+
+    /// It may have much to say, and would not end if nobody listened.
+    fn until_ended(&mut self, until: Instant) -> Result<(), RigError> {
         while !self.log.ended() && Instant::now() < until {
             wait(&[self.log.as_fd()], until)
                 .map_err(|error| RigError(format!("cannot wait for a client: {error}")))?;
             self.listen()?;
         }
-        match self.process.wait(until)? {
-            Some(_) => Ok(()),
-            None => Err(self.failure(site, "end", &[])),
-        }
+        Ok(())
     }
 
     /// What it wrote down about its leases.

@@ -8,6 +8,9 @@ use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
 use crate::link::Error;
 
+/// How much a program may say before anybody listens.
+const PIPE_BYTES: i32 = 1 << 20;
+
 /// The standard error of a program, read without waiting for it.
 #[derive(Debug)]
 pub struct Log {
@@ -26,6 +29,9 @@ impl Log {
     pub fn new(pipe: ChildStderr) -> Result<Self, Error> {
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(|errno| Error::system("set up the pipe of a log", errno))?;
+        // A program whose log is full waits until somebody reads it, and the reader may be busy waiting for
+        // something else that the program does. Where so much is not allowed, what there is has to do.
+        let _ = fcntl(&pipe, FcntlArg::F_SETPIPE_SZ(PIPE_BYTES));
         Ok(Self {
             pipe,
             text: Vec::new(),
