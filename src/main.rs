@@ -53,6 +53,7 @@ fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
     let sources = Sources {
         read: &|path| config::read_bounded(std::fs::File::open(path)?),
         interface_exists: &|name| links::index(name).is_some(),
+        now: jiff::ZonedDateTime::now(),
     };
     let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
     let loaded = config::load(&arguments.config, &sources).map_err(|found| lines(&found))?;

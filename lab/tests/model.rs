@@ -88,6 +88,7 @@ fn config(random: &mut Random) -> Config {
         prefixes: reservations(prefixes, valid),
         addresses: reservations(addresses, valid),
         pool: None,
+        key: None,
     };
     let reserved = ["2001:db8:1::13"];
     Config {

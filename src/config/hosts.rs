@@ -38,6 +38,7 @@ impl<'a> Resolver<'a> {
             prefixes: Vec::new(),
             addresses: Vec::new(),
             pool: None,
+            key: None,
         };
         let mut duid: Option<Span> = None;
         let mut key = false;

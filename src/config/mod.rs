@@ -18,8 +18,11 @@ mod tests;
 
 pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
-pub use model::{Config, Host, Interface, Lifetimes, Options, Pool, PoolUse, Reservation};
+pub use model::{
+    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
+};
 
+use crate::lease::Timestamp;
 use ast::{Statement, Text};
 use diagnostic::{File, Report, quoted};
 use std::io::{self, Read};
@@ -31,6 +34,16 @@ pub struct Sources<'a> {
     pub read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     /// Whether there is a network interface of that name.
     pub interface_exists: &'a dyn Fn(&str) -> bool,
+    /// The time, and the time zone that dates in the configuration are meant in.
+    pub now: jiff::ZonedDateTime,
+}
+
+/// A time in UTC, for [`Sources::now`] where the time zone does not matter.
+#[must_use]
+pub fn utc(time: Timestamp) -> jiff::ZonedDateTime {
+    let seconds = i64::try_from(time.0).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX);
+    time.to_zoned_datetime(jiff::tz::TimeZone::UTC)
 }
 
 /// A configuration that can be used.

@@ -1,7 +1,8 @@
 //! `Config`: what the operator decided, with every name resolved and every number checked.
 
-use crate::lease::Prefix;
+use crate::lease::{Prefix, Timestamp};
 use crate::wire::{DomainName, Duid};
+use std::fmt;
 use std::net::Ipv6Addr;
 
 /// The configuration in force.
@@ -15,6 +16,8 @@ pub struct Config {
     pub hosts: Vec<Host>,
     /// The `pool` statements, in file order.
     pub pools: Vec<Pool>,
+    /// The `keyinfo` statements, in file order.
+    pub keys: Vec<Key>,
 }
 
 impl Config {
@@ -106,6 +109,42 @@ pub struct Host {
     pub addresses: Vec<Reservation>,
     /// Where the client gets further addresses from, instead of the pool of the interface.
     pub pool: Option<PoolUse>,
+    /// What the client's messages are authenticated with (RFC 3315 §21.4).
+    pub key: Option<KeyUse>,
+}
+
+/// A key and when a client has to use it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyUse {
+    /// The position in [`Config::keys`].
+    pub key: usize,
+    /// Whether messages without authentication are refused even before the client has authenticated once.
+    pub required: bool,
+}
+
+/// One `keyinfo` statement: a key of the delayed authentication protocol (RFC 3315 §21.4.3).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Key {
+    /// The name in the statement, for messages.
+    pub name: String,
+    /// The DHCP realm.
+    pub realm: Vec<u8>,
+    /// The key's number in that realm.
+    pub id: u32,
+    /// What only the client and the server know.
+    pub secret: KeySecret,
+    /// The last second in which it is good; [`Timestamp::NEVER`] for `forever`.
+    pub expires: Timestamp,
+}
+
+/// The octets of a key. They are never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct KeySecret(pub Vec<u8>);
+
+impl fmt::Debug for KeySecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeySecret(…)")
+    }
 }
 
 /// An address or prefix that belongs to one client.

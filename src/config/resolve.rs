@@ -49,6 +49,7 @@ pub(super) fn resolve(
         interfaces,
         hosts,
         pools,
+        keys: Vec::new(),
     };
     if !resolver.report.has_errors() {
         let (pools, hosts) = (&pool_blocks.first, &host_blocks.first);

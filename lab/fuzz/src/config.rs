@@ -2,7 +2,7 @@
 
 use super::compose::{Message, SERVER};
 use super::engine::{arrival, link};
-use dhcp6s::config::{Config, Lifetimes, Severity, Sources, load};
+use dhcp6s::config::{Config, Lifetimes, Severity, Sources, load, utc};
 use dhcp6s::engine::{DropReason, Engine, Outbox};
 use dhcp6s::lease::{LeaseTable, Secret, Timestamp};
 use dhcp6s::wire::{Duid, MessageType};
@@ -25,6 +25,7 @@ pub fn config(octets: &[u8]) {
     let sources = Sources {
         read: &read,
         interface_exists: &|name| name == "eth0",
+        now: utc(Timestamp(0)),
     };
     let (loaded, diagnostics) = match load("F", &sources) {
         Ok(loaded) => (Some(loaded.config), loaded.warnings),

@@ -4,7 +4,7 @@ use super::answer::{Exchange, Grant, check};
 use super::compose::{SERVER, datagram};
 use super::input::Input;
 use super::journal::consistent;
-use dhcp6s::config::{Config, Sources, load};
+use dhcp6s::config::{Config, Sources, load, utc};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox, Verdict};
 use dhcp6s::lease::{Change, ChangeLog, LeaseState, LeaseTable, Prefix, Secret, Timestamp};
 use dhcp6s::wire::Duid;
@@ -54,6 +54,7 @@ fn configs() -> &'static [Config] {
             let sources = Sources {
                 read: &|_| Ok(text.as_bytes().to_vec()),
                 interface_exists: &|_| true,
+                now: utc(Timestamp(0)),
             };
             load("F", &sources).expect("a configuration").config
         };

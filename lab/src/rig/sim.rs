@@ -49,7 +49,7 @@ impl Sim {
             name: INTERFACE.to_owned(),
             addresses,
         };
-        let (engine, store) = boot(&setup.config, &link, Vec::new())?;
+        let (engine, store) = boot(&setup.config, &link, Vec::new(), EPOCH)?;
         Ok(Self {
             config: setup.config.clone(),
             link,
@@ -67,7 +67,7 @@ impl Sim {
             config.clone_into(&mut self.config);
         }
         let records = self.store.records().to_vec();
-        (self.engine, self.store) = boot(&self.config, &self.link, records)?;
+        (self.engine, self.store) = boot(&self.config, &self.link, records, self.now)?;
         self.set_disk(self.disk);
         Ok(())
     }
@@ -129,23 +129,29 @@ impl Sim {
 }
 
 /// An engine as a starting server builds it.
-fn boot(config: &str, link: &Link, records: Vec<u8>) -> Result<(Engine, MemoryStore), RigError> {
+fn boot(
+    config: &str,
+    link: &Link,
+    records: Vec<u8>,
+    now: Timestamp,
+) -> Result<(Engine, MemoryStore), RigError> {
     let mut table = LeaseTable::default();
     let store = MemoryStore::open(records, |change| table.apply(change))
         .map_err(|error| RigError(format!("the leases cannot be read: {error}")))?;
     let duid = Duid::new(&SERVER_DUID).expect("a DUID of 10 octets");
     let secret = Secret::new(SECRET);
-    let engine = Engine::new(duid, &secret, read(config)?, link.clone(), table);
+    let engine = Engine::new(duid, &secret, read(config, now)?, link.clone(), table);
     Ok((engine, store))
 }
 
-fn read(text: &str) -> Result<Config, RigError> {
+fn read(text: &str, now: Timestamp) -> Result<Config, RigError> {
     let sources = Sources {
         read: &|path| match path {
             CONFIG_FILE => Ok(text.as_bytes().to_vec()),
             _ => Err(io::ErrorKind::NotFound.into()),
         },
         interface_exists: &|name| name == INTERFACE,
+        now: config::utc(now),
     };
     match config::load(CONFIG_FILE, &sources) {
         Ok(loaded) => Ok(loaded.config),

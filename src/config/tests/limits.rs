@@ -108,6 +108,7 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
         &Sources {
             read: &read,
             interface_exists: &|_| true,
+            now: utc(NOW),
         },
     );
     assert_eq!(
@@ -126,6 +127,7 @@ fn a_file_without_an_end_is_read_as_far_as_makes_sense() {
     let sources = Sources {
         read: &read,
         interface_exists: &interface_exists,
+        now: utc(NOW),
     };
     assert_eq!(
         shown(&load("F", &sources).expect_err("fails")),

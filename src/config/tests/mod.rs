@@ -12,6 +12,9 @@ use crate::wire::{DomainName, Duid};
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 
+/// 2026-11-24 00:00:00 UTC.
+const NOW: Timestamp = Timestamp(1_795_478_400);
+
 /// Loads the file `F` among others.
 fn load_files(files: &[(&str, &str)]) -> Result<Loaded, Vec<Diagnostic>> {
     load_octets(
@@ -34,6 +37,7 @@ fn load_octets(files: &BTreeMap<&str, &[u8]>) -> Result<Loaded, Vec<Diagnostic>>
         &Sources {
             read: &read,
             interface_exists: &interface_exists,
+            now: utc(NOW),
         },
     )
 }
