@@ -138,6 +138,22 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         ],
     ),
     (
+        "values of an id-assoc",
+        "id-assoc pd { prefix ff00::/16 10; prefix 2001:db8::/129 10; prefix 2001:db8:1::/48 20 10;\n\
+         prefix 2001:db8::/48 10; prefix 2001:db8::/48 20;\n\
+         prefix-interface nowhere { sla-len 129; }; };",
+        &[
+            "F:1:1: warning: `id-assoc` is not used by the server",
+            "F:1:22: ff00:: is a multicast address; write a global or unique local one",
+            "F:1:54: the prefix length 129 is too large; write a number from 0 to 128",
+            "F:1:85: the preferred lifetime 20 is longer than the valid lifetime 10; write the \
+             shorter one first",
+            "F:2:33: `id-assoc pd 0` has 2001:db8::/48 already; remove one of the two",
+            "F:3:18: there is no interface `nowhere`; `ip link` lists those that exist",
+            "F:3:36: the length 129 is too large; write a number from 0 to 128",
+        ],
+    ),
+    (
         "M26",
         "host h { duid 00:01; prefix 2001:db8::/130 600; };",
         &["F:1:40: the prefix length 130 is too large; write a number from 0 to 128"],
