@@ -67,7 +67,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn id_assoc(&mut self, assoc: &IdAssoc) {
-        let number = assoc.number.map_or(0, |number| number.value);
+        let number = assoc.number.map_or(0, iaid);
         let name = name(assoc.kind, number);
         if !self.associations.insert((assoc.kind, number)) {
             let found = format!("{name} is defined again");
@@ -130,9 +130,14 @@ impl<'a> Resolver<'a> {
     }
 
     fn association(&self, kind: AssocKind, number: Number) -> Option<(Span, String)> {
-        let known = self.associations.contains(&(kind, number.value));
-        (!known).then(|| (number.span, name(kind, number.value)))
+        let known = self.associations.contains(&(kind, iaid(number)));
+        (!known).then(|| (number.span, name(kind, iaid(number))))
     }
+}
+
+/// Of the number of an identity association, the original server keeps 32 bits.
+fn iaid(number: Number) -> u64 {
+    number.value & u64::from(u32::MAX)
 }
 
 /// What an identity association is called in messages.

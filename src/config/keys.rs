@@ -111,7 +111,7 @@ impl<'a> Resolver<'a> {
         if expiry.ignored_len > 0 {
             let kept = text.octets.len() - expiry.ignored_len;
             let behind = text.octets.get(kept..).unwrap_or_default();
-            let found = format!("{} behind the date is ignored", quoted(behind));
+            let found = format!("{} behind the date is not read", quoted(behind));
             self.report.warning(text.span, found, "remove it");
         }
         if let Some(date) = expiry.moved_to {

@@ -104,6 +104,12 @@ impl<'a> Gathered<'a> {
             self.report.error(text.span, found, "remove one of the two");
             return;
         }
+        if text.octets.is_empty() {
+            let found = format!("`{}` is without a name", statement.keyword);
+            self.report
+                .warning(text.span, found, "the statement adds nothing");
+            return;
+        }
         let name = match DomainName::encode(&String::from_utf8_lossy(&text.octets)) {
             Ok(name) => name,
             Err(error) => {

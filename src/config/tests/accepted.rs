@@ -250,6 +250,15 @@ fn empty_lists_are_accepted_before_and_after_others() {
 }
 
 #[test]
+fn an_empty_name_adds_nothing() {
+    let config = warned(
+        "option domain-name \"\";\noption domain-name \".\";",
+        &["F:1:20: warning: `domain-name` is without a name; the statement adds nothing"],
+    );
+    assert_eq!(config.options.domain_list, names(&["."]));
+}
+
+#[test]
 fn nothing_is_a_configuration() {
     assert_eq!(accepted(""), Config::default());
     assert_eq!(accepted("# only this"), Config::default());

@@ -146,7 +146,7 @@ fn an_odd_date_is_warned_about() {
         "keyinfo k { realm \"r\"; keyid 1; secret \"\"; expire \"2027-02-31 00:00:59\"; };
 host h { duid 00:01:02; delayedkey k; };",
         &[
-            "F:1:51: warning: `:59` behind the date is ignored; remove it",
+            "F:1:51: warning: `:59` behind the date is not read; remove it",
             "F:1:51: warning: there is no such day as in `2027-02-31 00:00:59`; it counts as \
              2027-03-03",
         ],
