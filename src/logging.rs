@@ -7,12 +7,12 @@
 //! rather than waited for: a reader that is slow must not stop the server. A panic is a message too, so that a
 //! server in the background leaves a trace of it.
 //!
-//! A message that people's scripts know from the original server begins with the origin that it has there. The
-//! target of the event says it, and a message of our own, whose target is a module, has none. What the original
-//! logs as a notice, a severity that events do not have, is an `info!` with a field:
+//! A message that people's scripts know from the original server begins with the origin that it has there, which
+//! is the field `origin`; a message of our own has none. What the original logs as a notice, a severity that events
+//! do not have, is an `info!` with the field `notice`:
 //! ```
-//! tracing::info!(target: "server6_reload", notice = true, "server reloaded");
-//! tracing::warn!(target: "server6_reload", "failed to reload configuration file");
+//! tracing::info!(origin = "server6_reload", notice = true, "server reloaded");
+//! tracing::warn!(origin = "server6_reload", "failed to reload configuration file");
 //! ```
 //!
 //! Not here: what is worth a message. Text that cannot be read is escaped, so one message is one line.
@@ -117,7 +117,7 @@ enum Sink {
 
 impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
-        let mut text = Text::of(event.metadata().target());
+        let mut text = Text::default();
         event.record(&mut text);
         let severity = text.severity(*event.metadata().level());
         let text = text.finish();
@@ -176,21 +176,24 @@ impl Lost {
 /// The origin and the message of an event, and behind them its other fields.
 #[derive(Default)]
 struct Text {
+    origin: String,
     message: String,
     fields: String,
     notice: bool,
 }
 
+/// The field with the routine of the original server that a message comes from there.
+const ORIGIN: &str = "origin";
 /// The field that makes a notice of an `info!`.
 const NOTICE: &str = "notice";
 
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a string succeeds.
-        let _ = if field.name() == "message" {
-            write!(self.message, "{value:?}")
-        } else {
-            write!(self.fields, " {}={value:?}", field.name())
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            ORIGIN => write!(self.origin, "{value:?}: "),
+            name => write!(self.fields, " {name}={value:?}"),
         };
     }
 
@@ -212,20 +215,6 @@ impl Visit for Text {
 }
 
 impl Text {
-    /// The text of an event with that target, as far as the target is a part of it.
-    fn of(target: &str) -> Self {
-        // What an event has unless it says otherwise: the path of the module that it is in.
-        let of_module = target.contains("::") || target == env!("CARGO_CRATE_NAME");
-        Self {
-            message: if of_module {
-                String::new()
-            } else {
-                format!("{target}: ")
-            },
-            ..Self::default()
-        }
-    }
-
     fn severity(&self, level: Level) -> Severity {
         if self.notice {
             Severity::Notice
@@ -235,6 +224,7 @@ impl Text {
     }
 
     fn finish(mut self) -> String {
+        self.message.insert_str(0, &self.origin);
         self.message.push_str(&self.fields);
         if self.message.chars().any(char::is_control) {
             let escaped = self.message.chars().map(|character| match character {
@@ -508,11 +498,11 @@ mod tests {
         let log = receiver();
         let sink = Sink::Syslog(Syslog::new(&log.path, OsStr::new("dhcp6s")));
         tracing::subscriber::with_default(subscriber(sink, Verbosity::Info), || {
-            tracing::info!(target: "server6_reload", notice = true, "server reloaded");
-            tracing::info!(target: "server6_recv", "invalid unicast message");
+            tracing::info!(origin = "server6_reload", notice = true, "server reloaded");
+            tracing::info!(origin = "server6_recv", "invalid unicast message");
             tracing::info!(notice = false, "of our own");
-            tracing::debug!(target: "server6_recv", "received solicit from ::1");
-            tracing::error!(target: "main", "failed to parse configuration file");
+            tracing::debug!(origin = "server6_recv", "received solicit from ::1");
+            tracing::error!(origin = "main", "failed to parse configuration file");
         });
         let said = [0; 4].map(|_| next(&log.socket));
         let parts = said.each_ref().map(|said| {
