@@ -20,10 +20,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["wire", "lease"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
-    ("server", &["wire", "lease", "config", "engine", "store"]),
+    ("control", &["lease"]),
+    (
+        "server",
+        &["wire", "lease", "config", "control", "engine", "store"],
+    ),
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),
+    ("reading", &["cli", "config", "server"]),
 ];
 
 /// The modules that decide and nothing else: what comes out depends on what is handed in alone.
