@@ -1,7 +1,8 @@
 //! Arguments → configuration → detach → server → exit status. No decisions.
 
 use dhcp6s::cli::{Arguments, Leases};
-use dhcp6s::config::{self, Config, Diagnostic, Sources};
+use dhcp6s::config::{self, Config, Sources};
+use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
@@ -21,8 +22,8 @@ fn main() -> ExitCode {
     };
     let config = match prepare(&mut arguments) {
         Ok(config) => config,
-        Err(complaints) => {
-            complaints.iter().for_each(|it| complain(it));
+        Err(complaint) => {
+            complaint.iter().for_each(|it| complain(it));
             return ExitCode::FAILURE;
         }
     };
@@ -40,12 +41,13 @@ fn main() -> ExitCode {
     serve(&arguments, config, detached)
 }
 
-/// Checks everything that can be checked before the process detaches. The errors are lines to print.
-fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
+/// Checks everything that can be checked before the process detaches. The error is a line to print, unless all
+/// has been said.
+fn prepare(arguments: &mut Arguments) -> Result<Config, Option<String>> {
     if let Some(warning) = arguments.warning() {
         complain(warning);
     }
-    let one = |error: &dyn Error| vec![error.to_string()];
+    let one = |error: &dyn Error| Some(error.to_string());
     if links::index(&arguments.interface).is_none() {
         let (name, there) = (arguments.interface.clone(), links::names());
         return Err(one(&server::Error::NoInterface { name, there }));
@@ -55,11 +57,14 @@ fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
         interface_exists: &|name| links::index(name).is_some(),
         now: jiff::ZonedDateTime::now(),
     };
-    let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
-    let loaded = config::load(&arguments.config, &sources).map_err(|found| lines(&found))?;
-    let mut warnings: Vec<String> = lines(&loaded.warnings);
-    warnings.extend(loaded.config.nothing_for(&arguments.interface));
-    warnings.iter().for_each(|it| complain(it));
+    let loaded = config::load(&arguments.config, &sources).map_err(|found| {
+        diagnostics::print(&found);
+        None
+    })?;
+    diagnostics::print(&loaded.warnings);
+    if let Some(warning) = loaded.config.nothing_for(&arguments.interface) {
+        complain(&warning);
+    }
     let mut config = loaded.config;
     arguments
         .add_dns_servers(&mut config)

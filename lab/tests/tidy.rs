@@ -21,6 +21,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
     ("server", &["wire", "lease", "config", "engine", "store"]),
+    ("diagnostics", &["config"]),
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),

@@ -6,21 +6,26 @@
 mod ast;
 mod cursor;
 mod diagnostic;
+mod excerpt;
 mod futile;
 mod hosts;
 mod lex;
 mod model;
 mod options;
 mod parse;
+mod render;
 mod resolve;
+mod secret;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
+pub use excerpt::Excerpt;
 pub use model::{
     Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
 };
+pub use render::{Look, render};
 
 use crate::lease::Timestamp;
 use ast::{Statement, Text};
