@@ -121,7 +121,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
-            let journal = Journal::open(path, |change| table.apply(change))?;
+            let journal = Journal::open(path, |record| table.replay(record))?;
             let recovery = journal.recovery();
             for cut in &recovery.cuts {
                 tracing::warn!("{cut}");

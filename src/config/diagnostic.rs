@@ -6,7 +6,6 @@
 //! Not here: what counts as a mistake (`lex`, `parse`, `resolve`), and how findings are shown (`render`).
 
 use super::excerpt::{Excerpt, printable};
-use super::secret::secrets;
 use std::fmt;
 use std::ops::Range;
 
@@ -105,9 +104,10 @@ impl Span {
     }
 }
 
-/// A file of the configuration as read.
+/// A file of the configuration as it may be shown.
 pub(super) struct File {
     pub(super) name: String,
+    /// What was read, octet for octet, with secrets hidden.
     pub(super) text: Vec<u8>,
 }
 
@@ -239,7 +239,7 @@ impl Report {
                 here.advance(span.start);
                 (diagnostic.line, diagnostic.column) = (here.line, here.column);
                 diagnostic.span = span.start..span.end;
-                let excerpt = Excerpt::new(&file.text, span.start..span.end, &here.secrets);
+                let excerpt = Excerpt::new(&file.text, span.start..span.end);
                 diagnostic.excerpt = Some(excerpt);
             }
             diagnostics.push(diagnostic);
@@ -276,7 +276,6 @@ impl Report {
 struct Place<'a> {
     file: usize,
     text: &'a [u8],
-    secrets: Vec<Range<usize>>,
     at: usize,
     line: usize,
     column: usize,
@@ -287,7 +286,6 @@ impl<'a> Place<'a> {
         Self {
             file,
             text,
-            secrets: secrets(text),
             at: match text.starts_with(BYTE_ORDER_MARK) {
                 // Nobody sees it, and no editor counts it.
                 true => BYTE_ORDER_MARK.len(),

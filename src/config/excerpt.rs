@@ -1,7 +1,9 @@
 //! The line that a finding is about, made fit to be shown.
 //!
-//! A file may hold anything: lines of megabytes, control characters, octets that are no text, secrets. What
-//! comes out is one line of bounded length without any of these, and where in it the finding is.
+//! A file may hold anything: lines of megabytes, control characters, octets that are no text. What comes out is
+//! one line of bounded length without any of these, and where in it the finding is.
+//!
+//! Not here: secrets, which the text that is handed in has no more (`secrecy`).
 
 use std::ops::Range;
 
@@ -22,8 +24,8 @@ const BEFORE: usize = 40;
 /// Octets that are looked at on either side of where the finding begins.
 const REACH: usize = 4 * SHOWN_MAX;
 const CUT: char = '…';
-const MASK: &str = "***";
-const TAB: &str = "    ";
+/// Columns that a tab is wide.
+const TAB: usize = 4;
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// A character that is shown, and the octets of the file that it stands for.
@@ -34,10 +36,10 @@ struct Piece {
 }
 
 impl Excerpt {
-    /// The line in which a stretch of a file begins. Secrets are in file order.
-    pub(super) fn new(text: &[u8], span: Range<usize>, secrets: &[Range<usize>]) -> Self {
+    /// The line in which a stretch of a file begins.
+    pub(super) fn new(text: &[u8], span: Range<usize>) -> Self {
         let (line, whole) = line(text, span.start);
-        let pieces = pieces(text, line, secrets);
+        let pieces = pieces(text, line);
         let first = pieces.partition_point(|piece| piece.to <= span.start);
         let last = match span.is_empty() {
             true => first,
@@ -107,44 +109,26 @@ fn line(text: &[u8], at: usize) -> (Range<usize>, Whole) {
     (line, whole)
 }
 
-fn pieces(text: &[u8], line: Range<usize>, secrets: &[Range<usize>]) -> Vec<Piece> {
+fn pieces(text: &[u8], line: Range<usize>) -> Vec<Piece> {
     let mut pieces = Vec::new();
-    let mut push = |shown: &str, from: usize, to: usize| {
-        pieces.extend(shown.chars().map(|shown| Piece { shown, from, to }));
-    };
     let mut at = line.start;
-    let next = secrets.partition_point(|secret| secret.end <= line.start);
-    for secret in secrets.get(next..).unwrap_or_default() {
-        if secret.start >= line.end {
-            break;
-        }
-        plain(text, at..secret.start.max(at), &mut push);
-        let end = secret.end.min(line.end);
-        push(MASK, secret.start.max(at), end);
-        at = end;
-    }
-    plain(text, at..line.end, &mut push);
-    pieces
-}
-
-fn plain(text: &[u8], range: Range<usize>, push: &mut impl FnMut(&str, usize, usize)) {
-    let mut at = range.start;
-    for chunk in text.get(range).unwrap_or_default().utf8_chunks() {
+    for chunk in text.get(line).unwrap_or_default().utf8_chunks() {
         for character in chunk.valid().chars() {
-            let end = at + character.len_utf8();
-            match character {
-                '\t' => push(TAB, at, end),
-                BYTE_ORDER_MARK if at == 0 => {}
-                _ => push(printable(character).encode_utf8(&mut [0; 4]), at, end),
-            }
-            at = end;
+            let (from, to) = (at, at + character.len_utf8());
+            at = to;
+            let (shown, count) = match character {
+                BYTE_ORDER_MARK if from == 0 => continue,
+                '\t' => (' ', TAB),
+                _ => (printable(character), 1),
+            };
+            pieces.extend((0..count).map(|_| Piece { shown, from, to }));
         }
-        let invalid = chunk.invalid().len();
-        if invalid > 0 {
-            push("\u{fffd}", at, at + invalid);
-            at += invalid;
-        }
+        let (from, to) = (at, at + chunk.invalid().len());
+        at = to;
+        let shown = char::REPLACEMENT_CHARACTER;
+        pieces.extend((from < to).then_some(Piece { shown, from, to }));
     }
+    pieces
 }
 
 /// A character that takes the place of one that would do something to a terminal, or that nobody can see.
@@ -187,8 +171,7 @@ mod tests {
 
     /// The excerpt with brackets around what is marked.
     fn excerpt(text: &[u8], span: Range<usize>) -> String {
-        let secrets = super::super::secret::secrets(text);
-        let Excerpt { mut text, marked } = Excerpt::new(text, span, &secrets);
+        let Excerpt { mut text, marked } = Excerpt::new(text, span);
         text.insert(marked.end, ']');
         text.insert(marked.start, '[');
         text
@@ -253,15 +236,5 @@ mod tests {
         }
         let stray = excerpt(&[0x80; 5000], 2000..2001);
         assert_eq!(stray.chars().count(), SHOWN_MAX + 4);
-    }
-
-    #[test]
-    fn a_secret_is_masked_and_the_mark_stays_beside_it() {
-        let text = b"keyid 1; secret \"cHNr\" expire";
-        assert_eq!(excerpt(text, 0..5), "[keyid] 1; secret \"***");
-        let text = b"secret \"cHNr\";";
-        assert_eq!(excerpt(text, 7..13), "secret [\"***\"];");
-        assert_eq!(excerpt(text, 13..13), "secret \"***\"[];");
-        assert_eq!(excerpt(text, 9..10), "secret \"[***]\";");
     }
 }

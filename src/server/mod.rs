@@ -14,7 +14,7 @@ mod rarely;
 mod socket;
 
 use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
-use crate::lease::{Change, Timestamp};
+use crate::lease::{Record, Timestamp};
 use crate::store::{self, LeaseStore};
 use batch::{Batch, Outcome};
 use committer::Committer;
@@ -269,8 +269,8 @@ impl Decider {
                 tracing::debug!("{message_type} for {}", arrival.source);
                 if tracing::enabled!(tracing::Level::INFO) {
                     let mut records = outbox.log.records().get(logged..).unwrap_or_default();
-                    while let Ok((change, rest)) = Change::read(records) {
-                        tracing::info!("{change}");
+                    while let Ok((record, rest)) = Record::read(records) {
+                        tracing::info!("{record}");
                         records = rest;
                     }
                 }

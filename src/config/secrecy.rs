@@ -1,9 +1,12 @@
-//! Where the secrets of keys stand in a file, so that no excerpt shows them.
+//! What of a configuration may be shown: everything but the secrets of keys.
 //!
-//! A file with mistakes is looked at, so nothing is taken for granted: the keyword may be misspelt, a
-//! quotation mark may be missing, the statement may be commented out. Where in doubt, more is hidden.
+//! Messages, and the lines that are printed with them, are cut out of a copy of the file that has `*` where
+//! secrets are. The copy is made from the text alone, before any of it is understood, so that a secret stays
+//! hidden where the statement around it is full of mistakes: the keyword may be misspelt, a quotation mark may be
+//! missing, the statement may be commented out. Where in doubt, more is hidden.
 
 use super::diagnostic::nearest;
+use super::lex::is_word;
 use std::ops::Range;
 
 const KEYWORD: &str = "secret";
@@ -13,8 +16,20 @@ const SHOWN: [&[u8]; 2] = [b"realm", b"expire"];
 /// A word behind one of these is a name, be it what it may.
 const BEFORE_NAMES: [&[u8]; 4] = [b"address-pool", b"authentication", b"delayedkey", b"key"];
 
+/// A copy of the text, octet for octet, with `*` in place of secrets.
+pub(super) fn masked(text: &[u8]) -> Vec<u8> {
+    let mut shown = text.to_vec();
+    for secret in secrets(text) {
+        let octets = shown.get_mut(secret).unwrap_or_default();
+        for octet in octets.iter_mut().filter(|it| !matches!(it, b'"' | b'\n')) {
+            *octet = b'*';
+        }
+    }
+    shown
+}
+
 /// The octets of a file that are secrets, in file order. They do not overlap.
-pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
+fn secrets(text: &[u8]) -> Vec<Range<usize>> {
     let mut scanner = Scanner {
         text,
         last: &[],
@@ -29,10 +44,6 @@ pub(super) fn secrets(text: &[u8]) -> Vec<Range<usize>> {
         at = end.max(at + 1);
     }
     found
-}
-
-fn is_word(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric() || matches!(octet, b':' | b'.' | b'_' | b'-')
 }
 
 /// Whether a word is the keyword, or was meant to be.
@@ -107,7 +118,7 @@ impl Scanner<'_> {
         let close = self.find(start, |octet| octet == b'"');
         if close == self.text.len() {
             // Nobody closed it. More than one statement is not hidden for that.
-            let end = self.find(start, |octet| octet == b';').max(line_end);
+            let end = self.find(start, |octet| octet == b';');
             return (end, Some(start..end));
         }
         if comment && close > line_end {
@@ -131,6 +142,42 @@ impl Scanner<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn shown(text: &str) -> String {
+        String::from_utf8(masked(text.as_bytes())).expect("what was text")
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_it_is_written() {
+        for (text, hidden) in [
+            ("secret \"MTIz\"; expire", "secret \"****\"; expire"),
+            ("{secret\n\"MT\nIz\";}", "{secret\n\"**\n**\";}"),
+            ("secret MTIz+/a=; x", "secret ********; x"),
+            ("secret 'MTIz'\nx", "secret ******\nx"),
+            ("secret \"MTIz; x", "secret \"****; x"),
+            ("secrt \"MTIz\";", "secrt \"****\";"),
+            ("Secret\t\"MTIz\";", "Secret\t\"****\";"),
+            (
+                "secret-key \"MTIz\"; secret \"MTIz\"",
+                "secret-key \"MTIz\"; secret \"****\"",
+            ),
+        ] {
+            assert_eq!(shown(text), hidden);
+        }
+    }
+
+    #[test]
+    fn everything_else_is_shown() {
+        for text in [
+            "pool secret { range ::1 to ::2; };",
+            "host h { address-pool secret; };",
+            "script \"/a\"; realm \"r\"; expire \"forever\"; option domain-name \"server\";",
+            "secret",
+            "",
+        ] {
+            assert_eq!(shown(text), text);
+        }
+    }
 
     fn hidden(text: &str) -> Vec<&str> {
         secrets(text.as_bytes())
@@ -186,6 +233,6 @@ mod tests {
     fn a_comment_about_secrets_hides_nothing_of_the_next_line() {
         let text = "# a \"secret\n# secret\noption refreshtime 700;";
         assert_eq!(hidden(text), [""; 0]);
-        assert_eq!(hidden("secret \"a;\nb; c"), ["a;"]);
+        assert_eq!(hidden("secret \"a;\nb; c"), ["a"]);
     }
 }
