@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod diagnostics;
 pub mod engine;
 pub mod identity;
 pub mod lease;

@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["wire", "lease", "secret"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
+    ("diagnostics", &["config"]),
     ("secret", &[]),
     ("control", &["wire", "lease", "secret"]),
     (

@@ -6,6 +6,7 @@
 mod ast;
 mod cursor;
 mod diagnostic;
+mod excerpt;
 mod expiry;
 mod futile;
 mod hosts;
@@ -14,6 +15,7 @@ mod lex;
 mod model;
 mod options;
 mod parse;
+mod render;
 mod resolve;
 mod secrecy;
 #[cfg(test)]
@@ -21,9 +23,11 @@ mod tests;
 
 pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
+pub use excerpt::Excerpt;
 pub use model::{
     Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
 };
+pub use render::{Look, render};
 
 use crate::lease::Timestamp;
 use ast::{Statement, Text};
