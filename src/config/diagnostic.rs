@@ -79,9 +79,10 @@ impl Span {
     }
 }
 
-/// A file of the configuration as read.
+/// A file of the configuration as it may be shown.
 pub(super) struct File {
     pub(super) name: String,
+    /// What was read, octet for octet, with secrets hidden.
     pub(super) text: Vec<u8>,
 }
 

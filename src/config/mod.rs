@@ -6,13 +6,16 @@
 mod ast;
 mod cursor;
 mod diagnostic;
+mod expiry;
 mod futile;
 mod hosts;
+mod keys;
 mod lex;
 mod model;
 mod options;
 mod parse;
 mod resolve;
+mod secrecy;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +28,7 @@ pub use model::{
 use crate::lease::Timestamp;
 use ast::{Statement, Text};
 use diagnostic::{File, Report, quoted};
+use lex::Source;
 use std::io::{self, Read};
 
 /// What a configuration is read from and checked against.
@@ -95,7 +99,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         mut report,
         ..
     } = loader;
-    let config = resolve::resolve(&statements, gaps, sources.interface_exists, &mut report);
+    let config = resolve::resolve(&statements, gaps, sources, &mut report);
     let failed = report.has_errors();
     let diagnostics = report.finish(&files);
     if failed {
@@ -158,11 +162,17 @@ impl Loader<'_> {
 
     /// Reads the statements of a file, and in their place those of the files that it includes.
     fn file(&mut self, path: &str, text: Vec<u8>) {
-        let number = self.add(path, text);
+        let number = self.add(path, secrecy::masked(&text));
         let Some(file) = self.files.get(number) else {
             return;
         };
-        let parsed = parse::parse(number, file, &mut self.report);
+        let source = Source {
+            number,
+            text: &text,
+            shown: &file.text,
+        };
+        let parsed = parse::parse(source, &mut self.report);
+        drop(text);
         self.gaps |= parsed.gaps;
         self.open.push(path.to_owned());
         for statement in parsed.statements {
