@@ -53,6 +53,7 @@ impl Engine {
             },
             promises: !draft.changes().is_empty(),
             lacks: draft.lacks(),
+            message_type,
         });
         Ok(())
     }

@@ -1,5 +1,6 @@
 //! `Draft`: what one answer will say and change, before either happens.
 
+use super::Event;
 use super::times::{self, Times};
 use crate::config::Lifetimes;
 use crate::lease::{Change, IaKey, IaKind, Lease, LeaseState, Prefix, Timestamp};
@@ -23,6 +24,9 @@ pub(super) struct Draft {
     pub(super) preference: Option<u8>,
     /// Whether the configured options accompany the answer.
     pub(super) with_options: bool,
+    /// Whether anybody wants to know of events.
+    pub(super) observed: bool,
+    pub(super) events: Vec<Event>,
 }
 
 /// One IA of the answer.
@@ -54,6 +58,8 @@ impl Default for Draft {
             rapid_commit: false,
             preference: None,
             with_options: false,
+            observed: false,
+            events: Vec::new(),
         }
     }
 }
@@ -69,6 +75,14 @@ impl Draft {
         self.rapid_commit = false;
         self.preference = None;
         self.with_options = false;
+        self.events.clear();
+    }
+
+    /// Notes an event, if anybody wants to know.
+    pub(super) fn note(&mut self, event: Event) {
+        if self.observed {
+            self.events.push(event);
+        }
     }
 
     /// Begins an IA of the answer; the leases that follow are its.
