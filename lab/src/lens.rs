@@ -174,7 +174,8 @@ mod tests {
     #[test]
     fn ordinary_addresses_are_called_by_pool_and_order_of_appearance() {
         let mut lens = lens(&Rule::ALL);
-        let names = ["2001:db8:1::20", "2001:db8:1::17", "2001:db8:1::20"].map(|it| lens.lease(ip(it)));
+        let names =
+            ["2001:db8:1::20", "2001:db8:1::17", "2001:db8:1::20"].map(|it| lens.lease(ip(it)));
         let name = |number| format!("<2001:db8:1:: to 2001:db8:1::ff #{number}>");
         assert_eq!(names, [name(1), name(2), name(1)]);
     }
@@ -201,7 +202,10 @@ mod tests {
         let other = "pool lan { range 2001:db8:1::200 to 2001:db8:1::2ff; };";
         let pools = Pools::new([CONFIG, other].into_iter(), std::iter::empty());
         let mut lens = Lens::new(&Rule::ALL, pools);
-        let (old, new) = (lens.lease(ip("2001:db8:1::20")), lens.lease(ip("2001:db8:1::220")));
+        let (old, new) = (
+            lens.lease(ip("2001:db8:1::20")),
+            lens.lease(ip("2001:db8:1::220")),
+        );
         assert!(old.contains("::ff") && new.contains("::2ff"), "{old} {new}");
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
+use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::{demo, link, program};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.

@@ -86,9 +86,9 @@ impl Survey {
     pub fn faults(&self) -> Vec<String> {
         let mut faults: Vec<String> = self.compared.iter().filter_map(Compared::fault).collect();
         let needed = |rule: &Rule| {
-            self.compared.iter().any(
-                |it| matches!(&it.outcome, Outcome::Same { rules } if rules.contains(rule)),
-            )
+            self.compared
+                .iter()
+                .any(|it| matches!(&it.outcome, Outcome::Same { rules } if rules.contains(rule)))
         };
         let idle = Rule::ALL.iter().filter(|rule| !needed(rule));
         faults.extend(idle.map(|rule| {
@@ -228,11 +228,9 @@ fn watch(scenario: &Scenario, mut rig: impl crate::rig::Rig) -> Result<Played, R
 fn pools(scenario: &Scenario) -> Pools {
     let later = scenario.steps.iter().filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
-        Step::Send(_)
-        | Step::Exchange(_)
-        | Step::Expect(_)
-        | Step::Advance(_)
-        | Step::Disk(_) => None,
+        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Advance(_) | Step::Disk(_) => {
+            None
+        }
     });
     let configurations = std::iter::once(scenario.config.as_str()).chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);

@@ -77,7 +77,9 @@ pub struct RigError(pub String);
 
 impl From<Ended> for RigError {
     fn from(Ended { how, last_words }: Ended) -> Self {
-        Self(format!("the server ended by itself ({how}); its last words:\n{last_words}"))
+        Self(format!(
+            "the server ended by itself ({how}); its last words:\n{last_words}"
+        ))
     }
 }
 

@@ -195,9 +195,13 @@ mod tests {
 
     #[test]
     fn a_server_is_known_by_its_answer_to_a_question_for_its_version() {
-        let usage = b"dhcp6s: invalid option -- '-'\nusage: dhcp6s [-c configfile] [-dDf] intface\n";
+        let usage =
+            b"dhcp6s: invalid option -- '-'\nusage: dhcp6s [-c configfile] [-dDf] intface\n";
         assert_eq!(Product::by_words(b"", usage), Some(Product::Wide));
-        assert_eq!(Product::by_words(b"dhcp6s 0.1.0\n", b""), Some(Product::Dhcp6s));
+        assert_eq!(
+            Product::by_words(b"dhcp6s 0.1.0\n", b""),
+            Some(Product::Dhcp6s)
+        );
         assert_eq!(Product::by_words(b"isc-dhcpd-4.4.3\n", b""), None);
         assert_eq!(Product::by_words(b"", b"usage: true\n"), None);
     }
