@@ -17,10 +17,12 @@ mod paths;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("lease", &["wire"]),
-    ("config", &["wire", "lease"]),
+    ("config", &["wire", "lease", "secret"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
-    ("control", &["lease"]),
+    ("diagnostics", &["config"]),
+    ("secret", &[]),
+    ("control", &["wire", "lease", "secret"]),
     (
         "server",
         &["wire", "lease", "config", "control", "engine", "store"],
@@ -32,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
 ];
 
 /// The modules that decide and nothing else: what comes out depends on what is handed in alone.
-const PURE: &[&str] = &["wire", "lease", "config", "engine"];
+const PURE: &[&str] = &["wire", "lease", "config", "engine", "secret"];
 
 /// What names a clock, a socket, a file, the environment, a thread or a random source.
 const IMPURE: &[&str] = &[

@@ -17,7 +17,7 @@ mod socket;
 
 use crate::control::Command;
 use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
-use crate::lease::{Change, ChangeLog, Timestamp};
+use crate::lease::{ChangeLog, Record, Timestamp};
 use crate::store::{self, LeaseStore};
 use batch::{Batch, Outcome};
 use commands::Commands;
@@ -353,8 +353,8 @@ impl Decider {
 fn tell_changes(log: &ChangeLog, from: usize) {
     if tracing::enabled!(tracing::Level::INFO) {
         let mut records = log.records().get(from..).unwrap_or_default();
-        while let Ok((change, rest)) = Change::read(records) {
-            tracing::info!("{change}");
+        while let Ok((record, rest)) = Record::read(records) {
+            tracing::info!("{record}");
             records = rest;
         }
     }
