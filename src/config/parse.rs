@@ -379,9 +379,7 @@ impl Parser<'_> {
                 }
                 Some(TokenKind::Semicolon) => self.lone_semicolons(),
                 Some(TokenKind::Word) if !self.block_begins() => {
-                    let read = line(self);
-                    body.complete &= read.is_ok();
-                    let ended = match read {
+                    let ended = match line(self) {
                         Ok(read) => {
                             body.lines.push(read);
                             self.end()
@@ -389,6 +387,8 @@ impl Parser<'_> {
                         Err(Skip) => Err(Skip),
                     };
                     if ended.is_err() {
+                        // What is skipped may be another line.
+                        body.complete = false;
                         self.skip();
                     }
                 }

@@ -44,7 +44,6 @@ pub(super) fn resolve(
     let interfaces = interfaces.iter().map(|it| resolver.interface(it)).collect();
     let host_blocks = resolver.blocks(statements, BlockKind::Host);
     let hosts = resolver.hosts(&host_blocks);
-    resolver.unused_keys(&key_statements, &hosts);
     let options = options::resolve(statements, resolver.report);
     let config = Config {
         options,
@@ -54,6 +53,7 @@ pub(super) fn resolve(
         keys,
     };
     if !resolver.report.has_errors() {
+        resolver.unused_keys(&key_statements, &config.hosts);
         futile::review(&config, &pool_blocks, &host_blocks, resolver.report);
     }
     config

@@ -133,10 +133,15 @@ fn a_secret_has_1023_octets_at_most() {
     assert_eq!(loaded.config.keys[0].secret.0.len(), 1023);
     refused(
         &file(1026),
-        &[
-            "F:1:9: warning: `keyinfo k` is used by no host; name it in the `delayedkey` of one",
-            "F:1:33: the secret is longer than 1023 octets; 16 are enough",
-        ],
+        &["F:1:33: the secret is longer than 1023 octets; 16 are enough"],
+    );
+}
+
+#[test]
+fn a_key_that_could_not_be_read_lacks_nothing() {
+    refused(
+        "keyinfo k { realm \"r\"; keyid 1 secret \"MTIz\"; };",
+        &["F:1:32: `secret` stands where `;` is expected"],
     );
 }
 
