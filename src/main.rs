@@ -55,6 +55,7 @@ fn prepare(arguments: &mut Arguments) -> Result<Config, Option<String>> {
     let sources = Sources {
         read: &|path| config::read_bounded(std::fs::File::open(path)?),
         interface_exists: &|name| links::index(name).is_some(),
+        addresses_of: &|name| Some(links::read(name, links::index(name)?).ok()?.addresses),
         now: jiff::ZonedDateTime::now(),
     };
     let loaded = config::load(&arguments.config, &sources).map_err(|found| {

@@ -18,6 +18,7 @@ mod parse;
 mod render;
 mod resolve;
 mod secrecy;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +35,7 @@ use ast::{Statement, Text};
 use diagnostic::{File, Report, quoted};
 use lex::Source;
 use std::io::{self, Read};
+use std::net::Ipv6Addr;
 
 /// What a configuration is read from and checked against.
 pub struct Sources<'a> {
@@ -42,6 +44,9 @@ pub struct Sources<'a> {
     pub read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     /// Whether there is a network interface of that name.
     pub interface_exists: &'a dyn Fn(&str) -> bool,
+    /// The addresses that an interface has now, with the lengths of their prefixes; `None` if it is not there, which
+    /// is a warning where `interface_exists` lets it pass.
+    pub addresses_of: &'a dyn Fn(&str) -> Option<Vec<(Ipv6Addr, u8)>>,
     /// The time, and the time zone that dates in the configuration are meant in.
     pub now: jiff::ZonedDateTime,
 }
@@ -54,6 +59,17 @@ pub fn utc(time: Timestamp) -> jiff::ZonedDateTime {
     time.to_zoned_datetime(jiff::tz::TimeZone::UTC)
 }
 
+/// A time as people write it, in the time zone of `now`; a time that never comes is `never`.
+#[must_use]
+pub fn local(time: Timestamp, now: &jiff::ZonedDateTime) -> String {
+    if time == Timestamp::NEVER {
+        return "never".to_owned();
+    }
+    let utc = utc(time).timestamp();
+    let there = utc.to_zoned_datetime(now.time_zone().clone());
+    there.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
 /// A configuration that can be used.
 #[derive(Debug)]
 pub struct Loaded {
@@ -61,6 +77,8 @@ pub struct Loaded {
     pub config: Config,
     /// What in it has no effect or may not mean what it says.
     pub warnings: Vec<Diagnostic>,
+    /// The files that were read, by the names that they were opened with, in the order of reading.
+    pub files: Vec<String>,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -90,6 +108,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
     let mut loader = Loader {
         read: sources.read,
         files: Vec::new(),
+        read_names: Vec::new(),
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
@@ -98,12 +117,17 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
     loader.first(path);
     let Loader {
         files,
+        read_names,
         statements,
         gaps,
         mut report,
         ..
     } = loader;
     let config = resolve::resolve(&statements, gaps, sources, &mut report);
+    if !report.has_errors() {
+        futile::lifetimes(&statements, &mut report);
+        surroundings::review(&config, &statements, sources, &mut report);
+    }
     let failed = report.has_errors();
     let diagnostics = report.finish(&files);
     if failed {
@@ -112,6 +136,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         Ok(Loaded {
             config,
             warnings: diagnostics,
+            files: read_names,
         })
     }
 }
@@ -119,6 +144,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
 struct Loader<'a> {
     read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     files: Vec<File>,
+    read_names: Vec<String>,
     /// The files that the one being read is included from, and itself.
     open: Vec<String>,
     statements: Vec<Statement>,
@@ -178,6 +204,7 @@ impl Loader<'_> {
         let parsed = parse::parse(source, &mut self.report);
         drop(text);
         self.gaps |= parsed.gaps;
+        self.read_names.push(path.to_owned());
         self.open.push(path.to_owned());
         for statement in parsed.statements {
             match statement {
