@@ -1,11 +1,12 @@
 //! Arguments → configuration → detach → server → exit status. No decisions.
 
 use dhcp6s::cli::{Arguments, Leases};
-use dhcp6s::config::{self, Config, Diagnostic, Sources};
+use dhcp6s::config::Config;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
+use dhcp6s::reading::Reading;
 use dhcp6s::server::process::{Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
@@ -13,13 +14,15 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     let mut arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(status) => return status,
     };
-    let config = match prepare(&mut arguments) {
+    let reading = Reading::new(&arguments);
+    let config = match prepare(&mut arguments, &reading) {
         Ok(config) => config,
         Err(complaints) => {
             complaints.iter().for_each(|it| complain(it));
@@ -37,11 +40,11 @@ fn main() -> ExitCode {
             }
         },
     };
-    serve(&arguments, config, detached)
+    serve(&arguments, config, reading, detached)
 }
 
 /// Checks everything that can be checked before the process detaches. The errors are lines to print.
-fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
+fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Vec<String>> {
     if let Some(warning) = arguments.warning() {
         complain(warning);
     }
@@ -50,26 +53,19 @@ fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
         let (name, there) = (arguments.interface.clone(), links::names());
         return Err(one(&server::Error::NoInterface { name, there }));
     }
-    let sources = Sources {
-        read: &|path| config::read_bounded(std::fs::File::open(path)?),
-        interface_exists: &|name| links::index(name).is_some(),
-        now: jiff::ZonedDateTime::now(),
-    };
-    let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
-    let loaded = config::load(&arguments.config, &sources).map_err(|found| lines(&found))?;
-    let mut warnings: Vec<String> = lines(&loaded.warnings);
-    warnings.extend(loaded.config.nothing_for(&arguments.interface));
+    let (config, warnings) = reading.first()?;
     warnings.iter().for_each(|it| complain(it));
-    let mut config = loaded.config;
-    arguments
-        .add_dns_servers(&mut config)
-        .map_err(|error| one(&error))?;
     arguments.make_absolute().map_err(|error| one(&error))?;
     Ok(config)
 }
 
 /// Runs the server to its end. Until it is ready, a failure is reported to whoever started it.
-fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> ExitCode {
+fn serve(
+    arguments: &Arguments,
+    config: Config,
+    reading: Reading,
+    detached: Option<Detached>,
+) -> ExitCode {
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| OsString::from("dhcp6s"));
@@ -95,7 +91,7 @@ fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> E
             tracing::warn!("cannot let go of standard error: {error}");
         }
     };
-    let outcome = server.run(engine, store, ready);
+    let outcome = server.run(engine, store, Arc::new(move || reading.again()), ready);
     drop(pid_file);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

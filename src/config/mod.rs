@@ -53,6 +53,8 @@ pub struct Loaded {
     pub config: Config,
     /// What in it has no effect or may not mean what it says.
     pub warnings: Vec<Diagnostic>,
+    /// Whether there is no such file, so that the configuration is empty.
+    pub missing: bool,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -85,6 +87,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
+        missing: false,
         report: Report::default(),
     };
     loader.first(path);
@@ -92,6 +95,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         files,
         statements,
         gaps,
+        missing,
         mut report,
         ..
     } = loader;
@@ -104,6 +108,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         Ok(Loaded {
             config,
             warnings: diagnostics,
+            missing,
         })
     }
 }
@@ -115,6 +120,7 @@ struct Loader<'a> {
     open: Vec<String>,
     statements: Vec<Statement>,
     gaps: bool,
+    missing: bool,
     report: Report,
 }
 
@@ -125,12 +131,15 @@ impl Loader<'_> {
             read => {
                 let number = self.add(path, Vec::new());
                 match read {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.report.about(
-                        number,
-                        Severity::Warning,
-                        "there is no such file".to_owned(),
-                        "the configuration is empty",
-                    ),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.missing = true;
+                        self.report.about(
+                            number,
+                            Severity::Warning,
+                            "there is no such file".to_owned(),
+                            "the configuration is empty",
+                        );
+                    }
                     Err(error) => self.report.about(
                         number,
                         Severity::Error,
