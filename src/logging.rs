@@ -1,11 +1,19 @@
 //! Where log messages go and which of them are written.
 //!
 //! In the foreground a message is a line on standard error in the form of the original server,
-//! `Nov/23/2026 09:15:22: TEXT`; a detached server sends it to the syslog. Without -d, warnings and errors
+//! `Nov/23/2026 09:15:22: ORIGIN: TEXT`; a detached server sends it to the syslog. Without -d, warnings and errors
 //! are written (the original leaves warnings out, and with them the reason why nobody gets an answer); -d
 //! adds what happens, -D every detail. A message that the syslog or standard error has no room for is lost
 //! rather than waited for: a reader that is slow must not stop the server. A panic is a message too, so that a
 //! server in the background leaves a trace of it.
+//!
+//! A message that people's scripts know from the original server begins with the origin that it has there, which
+//! is the field `origin`; a message of our own has none. What the original logs as a notice, a severity that events
+//! do not have, is an `info!` with the field `notice`:
+//! ```
+//! tracing::info!(origin = "server6_reload", notice = true, "server reloaded");
+//! tracing::warn!(origin = "server6_reload", "failed to reload configuration file");
+//! ```
 //!
 //! Not here: what is worth a message. Text that cannot be read is escaped, so one message is one line.
 
@@ -111,11 +119,33 @@ impl<S: Subscriber> Layer<S> for Log {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let mut text = Text::default();
         event.record(&mut text);
+        let severity = text.severity(*event.metadata().level());
         let text = text.finish();
         let time = LocalTime::now();
         match &self.sink {
             Sink::Stderr(lost) => lost.write(std::io::stderr().lock(), &Foreground(&time), &text),
-            Sink::Syslog(syslog) => syslog.send(*event.metadata().level(), &time, &text),
+            Sink::Syslog(syslog) => syslog.send(severity, &time, &text),
+        }
+    }
+}
+
+/// How much a message matters, as RFC 3164 §4.1.1 numbers it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Severity {
+    Error = 3,
+    Warning = 4,
+    Notice = 5,
+    Info = 6,
+    Debug = 7,
+}
+
+impl From<Level> for Severity {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::ERROR => Self::Error,
+            Level::WARN => Self::Warning,
+            Level::INFO => Self::Info,
+            Level::DEBUG | Level::TRACE => Self::Debug,
         }
     }
 }
@@ -143,21 +173,36 @@ impl Lost {
     }
 }
 
-/// The message of an event, and behind it its other fields.
+/// The origin and the message of an event, and behind them its other fields.
 #[derive(Default)]
 struct Text {
+    origin: String,
     message: String,
     fields: String,
+    notice: bool,
 }
+
+/// The field with the routine of the original server that a message comes from there.
+const ORIGIN: &str = "origin";
+/// The field that makes a notice of an `info!`.
+const NOTICE: &str = "notice";
 
 impl Visit for Text {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         // Writing to a string succeeds.
-        let _ = if field.name() == "message" {
-            write!(self.message, "{value:?}")
-        } else {
-            write!(self.fields, " {}={value:?}", field.name())
+        let _ = match field.name() {
+            "message" => write!(self.message, "{value:?}"),
+            ORIGIN => write!(self.origin, "{value:?}: "),
+            name => write!(self.fields, " {name}={value:?}"),
         };
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        if field.name() == NOTICE {
+            self.notice = value;
+        } else {
+            self.record_debug(field, &value);
+        }
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -170,7 +215,16 @@ impl Visit for Text {
 }
 
 impl Text {
+    fn severity(&self, level: Level) -> Severity {
+        if self.notice {
+            Severity::Notice
+        } else {
+            level.into()
+        }
+    }
+
     fn finish(mut self) -> String {
+        self.message.insert_str(0, &self.origin);
         self.message.push_str(&self.fields);
         if self.message.chars().any(char::is_control) {
             let escaped = self.message.chars().map(|character| match character {
@@ -215,8 +269,8 @@ impl Syslog {
             .then(|| format!("{ident}: there is no syslog at {path}: {lost}"))
     }
 
-    fn send(&self, level: Level, time: &LocalTime, text: &str) {
-        let priority = FACILITY_DAEMON * 8 + severity(level);
+    fn send(&self, severity: Severity, time: &LocalTime, text: &str) {
+        let priority = FACILITY_DAEMON * 8 + severity as u8;
         let pid = std::process::id();
         let datagram = format!(
             "<{priority}>{} {}[{pid}]: {text}",
@@ -250,15 +304,6 @@ fn connect(path: &Path) -> Option<UnixDatagram> {
     socket.set_nonblocking(true).ok()?;
     socket.connect(path).ok()?;
     Some(socket)
-}
-
-fn severity(level: Level) -> u8 {
-    match level {
-        Level::ERROR => 3,
-        Level::WARN => 4,
-        Level::INFO => 6,
-        Level::DEBUG | Level::TRACE => 7,
-    }
 }
 
 /// A time of day where the server is.
@@ -449,16 +494,43 @@ mod tests {
     }
 
     #[test]
+    fn an_origin_stands_in_front_and_a_notice_is_one() {
+        let log = receiver();
+        let sink = Sink::Syslog(Syslog::new(&log.path, OsStr::new("dhcp6s")));
+        tracing::subscriber::with_default(subscriber(sink, Verbosity::Info), || {
+            tracing::info!(origin = "server6_reload", notice = true, "server reloaded");
+            tracing::info!(origin = "server6_recv", "invalid unicast message");
+            tracing::info!(notice = false, "of our own");
+            tracing::debug!(origin = "server6_recv", "received solicit from ::1");
+            tracing::error!(origin = "main", "failed to parse configuration file");
+        });
+        let said = [0; 4].map(|_| next(&log.socket));
+        let parts = said.each_ref().map(|said| {
+            let (priority, _) = said.split_once('>').expect("a priority");
+            (priority, text(said))
+        });
+        assert_eq!(
+            parts,
+            [
+                ("<29", "server6_reload: server reloaded"),
+                ("<30", "server6_recv: invalid unicast message"),
+                ("<30", "of our own"),
+                ("<27", "main: failed to parse configuration file"),
+            ]
+        );
+    }
+
+    #[test]
     fn a_restarted_syslog_gets_the_next_message() {
         let log = receiver();
         let syslog = Syslog::new(&log.path, OsStr::new("dhcp6s"));
-        syslog.send(Level::INFO, &TIME, "one");
+        syslog.send(Severity::Info, &TIME, "one");
         assert_eq!(text(&next(&log.socket)), "one");
         drop(log.socket);
         std::fs::remove_file(&log.path).expect("removed");
-        syslog.send(Level::INFO, &TIME, "lost");
+        syslog.send(Severity::Info, &TIME, "lost");
         let socket = bind(&log.path);
-        syslog.send(Level::INFO, &TIME, "two");
+        syslog.send(Severity::Info, &TIME, "two");
         assert_eq!(text(&next(&socket)), "two");
     }
 
@@ -467,7 +539,7 @@ mod tests {
         let log = receiver();
         let syslog = Syslog::new(&log.path, OsStr::new("dhcp6s"));
         for _ in 0..10_000 {
-            syslog.send(Level::DEBUG, &TIME, &"x".repeat(1000));
+            syslog.send(Severity::Debug, &TIME, &"x".repeat(1000));
         }
         assert_eq!(text(&next(&log.socket)).len(), 1000);
     }
@@ -511,7 +583,7 @@ mod tests {
     fn long_messages_are_cut_between_characters() {
         let text = Text {
             message: "ü".repeat(2000),
-            fields: String::new(),
+            ..Text::default()
         };
         assert_eq!(text.finish().len(), 2046);
     }

@@ -3,11 +3,12 @@
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::Config;
 use dhcp6s::control::Listener;
+use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
-use dhcp6s::reading::Reading;
+use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::server::process::{Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
@@ -25,8 +26,8 @@ fn main() -> ExitCode {
     let reading = Reading::new(&arguments);
     let config = match prepare(&mut arguments, &reading) {
         Ok(config) => config,
-        Err(complaints) => {
-            complaints.iter().for_each(|it| complain(it));
+        Err(complaint) => {
+            complaint.iter().for_each(|it| complain(it));
             return ExitCode::FAILURE;
         }
     };
@@ -44,18 +45,26 @@ fn main() -> ExitCode {
     serve(&arguments, config, reading, detached)
 }
 
-/// Checks everything that can be checked before the process detaches. The errors are lines to print.
-fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Vec<String>> {
+/// Checks everything that can be checked before the process detaches. The error is a line to print, unless all
+/// has been said.
+fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Option<String>> {
     if let Some(warning) = arguments.warning() {
         complain(warning);
     }
-    let one = |error: &dyn Error| vec![error.to_string()];
+    let one = |error: &dyn Error| Some(error.to_string());
     if links::index(&arguments.interface).is_none() {
         let (name, there) = (arguments.interface.clone(), links::names());
         return Err(one(&server::Error::NoInterface { name, there }));
     }
-    let (config, warnings) = reading.first()?;
-    warnings.iter().for_each(|it| complain(it));
+    let tell = |findings: &Findings| {
+        diagnostics::print(&findings.in_files);
+        findings.beside.iter().for_each(|it| complain(it));
+    };
+    let (config, findings) = reading.first().map_err(|findings| {
+        tell(&findings);
+        None
+    })?;
+    tell(&findings);
     arguments.make_absolute().map_err(|error| one(&error))?;
     Ok(config)
 }
@@ -120,7 +129,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
-            let journal = Journal::open(path, |change| table.apply(change))?;
+            let journal = Journal::open(path, |record| table.replay(record))?;
             let recovery = journal.recovery();
             for cut in &recovery.cuts {
                 tracing::warn!("{cut}");

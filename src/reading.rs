@@ -12,8 +12,22 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A configuration that can be used, and what to tell the operator about it, one line each.
-pub type Read = (Config, Vec<String>);
+/// What there is to tell the operator about a configuration.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What is found in the files.
+    pub in_files: Vec<Diagnostic>,
+    /// What does not fit the command line.
+    pub beside: Vec<String>,
+}
+
+impl Findings {
+    /// One line for each.
+    fn lines(&self) -> Vec<String> {
+        let in_files = self.in_files.iter().map(ToString::to_string);
+        in_files.chain(self.beside.iter().cloned()).collect()
+    }
+}
 
 /// How the configuration is read.
 #[derive(Clone, Debug)]
@@ -36,8 +50,8 @@ impl Reading {
     /// Reads it for the first time. A missing file is an empty configuration, with a warning.
     ///
     /// # Errors
-    /// All mistakes and warnings, one line each, if there is at least one mistake.
-    pub fn first(&self) -> Result<Read, Vec<String>> {
+    /// All mistakes and warnings, if there is at least one mistake.
+    pub fn first(&self) -> Result<(Config, Findings), Findings> {
         self.read(false)
     }
 
@@ -46,11 +60,14 @@ impl Reading {
     ///
     /// # Errors
     /// All mistakes and warnings, one line each, if there is at least one mistake.
-    pub fn again(&self) -> Result<Read, Vec<String>> {
-        self.read(true)
+    pub fn again(&self) -> Result<(Config, Vec<String>), Vec<String>> {
+        match self.read(true) {
+            Ok((config, findings)) => Ok((config, findings.lines())),
+            Err(findings) => Err(findings.lines()),
+        }
     }
 
-    fn read(&self, must_exist: bool) -> Result<Read, Vec<String>> {
+    fn read(&self, must_exist: bool) -> Result<(Config, Findings), Findings> {
         let served = &self.arguments.interface;
         let path = &self.arguments.config;
         let sources = Sources {
@@ -59,19 +76,23 @@ impl Reading {
             interface_exists: &|name| name == served || links::index(name).is_some(),
             now: jiff::ZonedDateTime::now(),
         };
-        let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
-        let loaded = config::load(path, &sources).map_err(|found| lines(&found))?;
+        let mut findings = Findings::default();
+        let loaded = config::load(path, &sources).map_err(|found| Findings {
+            in_files: found,
+            ..Findings::default()
+        })?;
         if loaded.missing && must_exist {
-            return Err(vec![format!("{path}: there is no such file")]);
+            findings.beside = vec![format!("{path}: there is no such file")];
+            return Err(findings);
         }
-        let mut warnings: Vec<String> = lines(&loaded.warnings);
         let mut config = loaded.config;
-        warnings.extend(config.nothing_for(served));
+        findings.in_files = loaded.warnings;
+        findings.beside.extend(config.nothing_for(served));
         if let Err(twice) = self.arguments.add_dns_servers(&mut config) {
-            warnings.push(twice.to_string());
-            return Err(warnings);
+            findings.beside.push(twice.to_string());
+            return Err(findings);
         }
-        Ok((config, warnings))
+        Ok((config, findings))
     }
 
     /// The path that a name stands for.

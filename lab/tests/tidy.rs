@@ -20,6 +20,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["wire", "lease", "secret"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
+    ("diagnostics", &["config"]),
     ("secret", &[]),
     ("control", &["wire", "lease", "secret"]),
     (
@@ -82,6 +83,7 @@ const INSIDERS: &[&str] = &[
     "lab/tests/differential.rs",
     "lab/tests/model.rs",
     "lab/tests/support/journal.rs",
+    "lab/tests/support/networks.rs",
     "lab/tests/tidy.rs",
 ];
 

@@ -102,21 +102,32 @@ impl Listener {
 
 /// Says why there is no key, in the words of the original.
 fn tell(error: &key::Error) {
+    let origin = "dhcp6_ctl_authinit";
     match error {
         key::Error::Empty(_) => tracing::info!(
-            "dhcp6_ctl_authinit: no shared key. shared key file is empty. dhcp6s will not listen on a control port."
+            origin,
+            "no shared key. shared key file is empty. dhcp6s will not listen on a control port."
         ),
         key::Error::Blank(_) => {
             tracing::info!(
-                "dhcp6_ctl_authinit: no shared key found. dhcp6s will not listen on a control port."
+                origin,
+                "no shared key found. dhcp6s will not listen on a control port."
             );
         }
         key::Error::Open { .. } | key::Error::Read { .. } | key::Error::NotBase64(_) => {
-            tracing::error!("dhcp6_ctl_authinit: {error}");
+            tracing::error!(origin, "{error}");
         }
     }
-    tracing::info!("server6_init: failed to initialize control message authentication");
-    tracing::info!("server6_init: skip opening control port");
+    tracing::info!(
+        origin = "server6_init",
+        notice = true,
+        "failed to initialize control message authentication"
+    );
+    tracing::info!(
+        origin = "server6_init",
+        notice = true,
+        "skip opening control port"
+    );
 }
 
 #[derive(Debug)]
@@ -170,11 +181,13 @@ impl Door {
             match std::task::ready!(socket.poll_accept(context)) {
                 Ok((stream, peer)) => {
                     tracing::debug!(
-                        "dhcp6_ctl_acceptcommand: accept control connection from {peer}"
+                        origin = "dhcp6_ctl_acceptcommand",
+                        "accept control connection from {peer}"
                     );
                     if self.pending.len() >= PENDING_MAX {
                         tracing::info!(
-                            "dhcp6_ctl_acceptcommand: command queue is full. drop the oldest one"
+                            origin = "dhcp6_ctl_acceptcommand",
+                            "command queue is full. drop the oldest one"
                         );
                         self.pending.pop_front();
                     }
@@ -183,7 +196,8 @@ impl Door {
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
                     tracing::info!(
-                        "dhcp6_ctl_acceptcommand: failed to accept control connection: {error}"
+                        origin = "dhcp6_ctl_acceptcommand",
+                        "failed to accept control connection: {error}"
                     );
                     self.pause = Some(Box::pin(sleep(PAUSE)));
                 }
@@ -201,7 +215,7 @@ impl Door {
             };
             let connection = self.pending.remove(index)?;
             if let Err(refusal) = read {
-                tracing::info!("dhcp6_ctl_readcommand: {refusal}");
+                tracing::info!(origin = "dhcp6_ctl_readcommand", "{refusal}");
                 continue;
             }
             match open(connection.frame.octets(), &self.key, now()) {
@@ -209,7 +223,7 @@ impl Door {
                     self.obeyed = Some(connection);
                     return Some(command);
                 }
-                Err(refusal) => tracing::info!("server6_do_ctlcommand: {refusal}"),
+                Err(refusal) => tracing::info!(origin = "server6_do_ctlcommand", "{refusal}"),
             }
         }
         None
