@@ -30,7 +30,7 @@ impl Commands {
             Command::Reload => self.reload.start(),
             Command::Remove(key) => self.removals.push(key),
             Command::Stop => {
-                tracing::info!("server6_stop: exiting");
+                tracing::info!(origin = "server6_stop", notice = true, "exiting");
                 return ControlFlow::Break(());
             }
         }
@@ -49,7 +49,7 @@ impl Commands {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
             if engine.remove(now, &key, log) == 0 {
-                tracing::info!("no such binding: {key}");
+                tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}");
             }
             tell_changes(log, logged);
         }

@@ -79,7 +79,10 @@ impl Reload {
 /// Says why the configuration stays as it is.
 fn refuse(mistakes: &[String]) {
     mistakes.iter().for_each(|it| tracing::warn!("{it}"));
-    tracing::warn!("server6_reload: failed to reload configuration file");
+    tracing::warn!(
+        origin = "server6_reload",
+        "failed to reload configuration file"
+    );
 }
 
 #[cfg(test)]
