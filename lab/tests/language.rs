@@ -82,6 +82,10 @@ const MORE: &[More] = &[
         why: "Hosts, keys and pools that are there for nothing.",
     },
     More {
+        holding: &["deprecated from the start"],
+        why: "A preferred lifetime of 0, with which clients begin nothing new.",
+    },
+    More {
         holding: &[
             "no client can use it",
             "let each address be in one of them",
@@ -103,7 +107,8 @@ fn ours(example: &Example) -> (Verdict, Vec<Diagnostic>) {
     let sources = Sources {
         read: &read,
         interface_exists: &interface_exists,
-        addresses_of: &|_| None,
+        // They have none that tell where they lead.
+        addresses_of: &|name| interface_exists(name).then(Vec::new),
         now: utc(NOW),
     };
     match load(&example.name, &sources) {
