@@ -7,12 +7,14 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
 };
 
 /// How long a scenario may let time pass here.
@@ -35,6 +37,8 @@ pub struct Live {
     before: Vec<Event>,
     /// What fills the disk, while it is full.
     ballast: Option<Ballast>,
+    /// Whether the server has taken over the last configuration that it was told to; `None` until it says.
+    reloaded: Option<bool>,
 }
 
 impl Live {
@@ -54,6 +58,7 @@ impl Live {
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
+            reloaded: None,
         })
     }
 
@@ -64,6 +69,7 @@ impl Live {
             if let Some(label) = drop_label(&line) {
                 self.ledger.drop(label.to_owned());
             }
+            self.reloaded = reload_outcome(&line).or(self.reloaded);
         }
         while let Some(datagram) = self.station.receive()? {
             self.ledger.answer(datagram);
@@ -191,6 +197,28 @@ impl Rig for Live {
         self.relaunch(config)
     }
 
+    fn reload(&mut self, config: &str) -> Result<bool, RigError> {
+        self.server.configure(config)?;
+        self.reloaded = None;
+        self.server.signal(Signal::SIGHUP)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            if let Some(taken) = self.reloaded {
+                return Ok(taken);
+            }
+            self.server.check()?;
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not say that it has reloaded"));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
+    }
+
+    fn remove(&mut self, _: &[u8], _: IaName) -> Result<bool, RigError> {
+        Err(RigError("play this scenario on the simulated rig".into()))
+    }
+
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
         // What is still to come belongs to the time before; the next call of `settle` tells of it.
         let before = self.settle()?;
@@ -201,6 +229,16 @@ impl Rig for Live {
         }
         self.before.extend(before);
         Ok(())
+    }
+}
+
+/// Whether a line of the log says that the server has taken over a configuration, or that it has not.
+fn reload_outcome(line: &str) -> Option<bool> {
+    let (_, rest) = line.split_once("server6_reload: ")?;
+    match rest {
+        "server reloaded" => Some(true),
+        "failed to reload configuration file" => Some(false),
+        _ => None,
     }
 }
 

@@ -306,6 +306,17 @@ impl Server {
         }
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It does not run, or the system refuses.
+    pub fn signal(&self, signal: Signal) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) => Ok(running.process.signal(signal)?),
+            None => Err(self.failure("does not run")),
+        }
+    }
+
     /// Ends it at once.
     ///
     /// # Errors
