@@ -175,7 +175,7 @@ impl Server {
                 config = commands.reload.next() => {
                     if let Some(config) = config {
                         decider.engine.configure(config);
-                        tracing::info!(origin = "server6_reload", notice = true, "server reloaded");
+                        tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
                     }
                 }
                 batch = committer.next() => {
