@@ -6,7 +6,7 @@
 
 use dhcp6s::config::{Config, Host, Interface, Lifetimes, Pool, PoolUse, Reservation};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
-use dhcp6s::lease::{Change, IaKind, LeaseState, LeaseTable, Prefix, Secret, Timestamp};
+use dhcp6s::lease::{Change, IaKind, LeaseState, LeaseTable, Prefix, Record, Secret, Timestamp};
 use dhcp6s::wire::{Duid, Ia, IaAddress, IaPrefix, Message, MessageType, OptionCode, Writer};
 use std::net::{Ipv6Addr, SocketAddrV6};
 
@@ -139,8 +139,8 @@ fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
     let mut table = LeaseTable::default();
     let mut records = durable;
     while !records.is_empty() {
-        let (change, rest) = Change::read(records).expect("a record");
-        table.apply(&change);
+        let (record, rest) = Record::read(records).expect("a record");
+        table.replay(&record);
         records = rest;
     }
     table.expire(now);

@@ -66,7 +66,8 @@ impl ReplayCounter {
         let (fixed, rest) = input
             .split_first_chunk::<{ Self::FIXED_LEN }>()
             .ok_or(RecordError::Short)?;
-        let [kind, reserved @ .., duid_len] = *fixed.first_chunk::<4>().ok_or(RecordError::Short)?;
+        let [kind, reserved @ .., duid_len] =
+            *fixed.first_chunk::<4>().ok_or(RecordError::Short)?;
         if (kind, reserved) != (Self::KIND, [0; 2]) {
             return Err(RecordError::Unknown("kind"));
         }

@@ -30,7 +30,16 @@ pub(super) fn change(number: u8, time: u64) -> Record {
         });
     }
     Record::Lease(Change {
-        prefix: Prefix::host(Ipv6Addr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, number.into()])),
+        prefix: Prefix::host(Ipv6Addr::from([
+            0x2001,
+            0xdb8,
+            0,
+            0,
+            0,
+            0,
+            0,
+            number.into(),
+        ])),
         holder: IaKey {
             duid,
             kind: IaKind::Na,

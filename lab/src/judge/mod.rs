@@ -3,6 +3,8 @@
 //! A scenario names the type of an answer and its snapshot shows the rest; a snapshot that was accepted in
 //! haste must still not hide an answer that no client could use.
 
+pub mod signature;
+
 use std::net::SocketAddrV6;
 
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
