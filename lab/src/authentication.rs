@@ -2,6 +2,8 @@
 //!
 //! Knows nothing of the server's own, so that each checks the other.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
@@ -30,6 +32,12 @@ pub struct Key {
 /// Octets in base64, as in a `keyinfo` statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Secret(pub Vec<u8>);
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&STANDARD.encode(&self.0))
+    }
+}
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
