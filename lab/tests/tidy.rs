@@ -20,15 +20,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["wire", "lease", "secret"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
+    ("diagnostics", &["config"]),
     ("secret", &[]),
+    ("control", &["wire", "lease", "secret"]),
     (
         "server",
-        &["wire", "lease", "config", "engine", "store", "control"],
+        &["wire", "lease", "config", "control", "engine", "store"],
     ),
-    ("control", &["wire", "lease", "secret"]),
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),
+    ("reading", &["cli", "config", "server"]),
 ];
 
 /// The modules that decide and nothing else: what comes out depends on what is handed in alone.
@@ -80,6 +82,7 @@ const INSIDERS: &[&str] = &[
     "lab/tests/differential.rs",
     "lab/tests/model.rs",
     "lab/tests/support/journal.rs",
+    "lab/tests/support/networks.rs",
     "lab/tests/tidy.rs",
 ];
 

@@ -279,9 +279,9 @@ mod tests {
         assert_eq!(
             findings,
             [
-                "F:1:4: warning: `=` is ignored; remove it",
-                "F:1:6: warning: `'` is ignored; remove it",
-                "F:1:8: warning: `'` is ignored; remove it",
+                "F:1:3: warning: `=` is ignored; remove it",
+                "F:1:5: warning: `'` is ignored; remove it",
+                "F:1:7: warning: `'` is ignored; remove it",
             ]
         );
     }

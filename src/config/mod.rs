@@ -6,6 +6,7 @@
 mod ast;
 mod cursor;
 mod diagnostic;
+mod excerpt;
 mod expiry;
 mod futile;
 mod hosts;
@@ -14,6 +15,7 @@ mod lex;
 mod model;
 mod options;
 mod parse;
+mod render;
 mod resolve;
 mod secrecy;
 #[cfg(test)]
@@ -21,9 +23,11 @@ mod tests;
 
 pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
+pub use excerpt::Excerpt;
 pub use model::{
     Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
 };
+pub use render::{Look, render};
 
 use crate::lease::Timestamp;
 use ast::{Statement, Text};
@@ -57,6 +61,8 @@ pub struct Loaded {
     pub config: Config,
     /// What in it has no effect or may not mean what it says.
     pub warnings: Vec<Diagnostic>,
+    /// Whether there is no such file, so that the configuration is empty.
+    pub missing: bool,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -89,6 +95,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
+        missing: false,
         report: Report::default(),
     };
     loader.first(path);
@@ -96,6 +103,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         files,
         statements,
         gaps,
+        missing,
         mut report,
         ..
     } = loader;
@@ -108,6 +116,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         Ok(Loaded {
             config,
             warnings: diagnostics,
+            missing,
         })
     }
 }
@@ -119,6 +128,7 @@ struct Loader<'a> {
     open: Vec<String>,
     statements: Vec<Statement>,
     gaps: bool,
+    missing: bool,
     report: Report,
 }
 
@@ -129,12 +139,15 @@ impl Loader<'_> {
             read => {
                 let number = self.add(path, Vec::new());
                 match read {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.report.about(
-                        number,
-                        Severity::Warning,
-                        "there is no such file".to_owned(),
-                        "the configuration is empty",
-                    ),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.missing = true;
+                        self.report.about(
+                            number,
+                            Severity::Warning,
+                            "there is no such file".to_owned(),
+                            "the configuration is empty",
+                        );
+                    }
                     Err(error) => self.report.about(
                         number,
                         Severity::Error,

@@ -2,75 +2,141 @@
 //!
 //! Messages, and the lines that are printed with them, are cut out of a copy of the file that has `*` where
 //! secrets are. The copy is made from the text alone, before any of it is understood, so that a secret stays
-//! hidden where the statement around it is full of mistakes.
+//! hidden where the statement around it is full of mistakes: the keyword may be misspelt, a quotation mark may be
+//! missing, the statement may be commented out. Where in doubt, more is hidden.
 
 use super::diagnostic::nearest;
 use super::lex::is_word;
+use std::ops::Range;
 
-/// The keyword that a secret stands behind.
 const KEYWORD: &str = "secret";
+/// The statement whose quotations are secrets, but for those behind [`SHOWN`].
+const BLOCK: &[u8] = b"keyinfo";
+const SHOWN: [&[u8]; 2] = [b"realm", b"expire"];
+/// A word behind one of these is a name, be it what it may.
+const BEFORE_NAMES: [&[u8]; 4] = [b"address-pool", b"authentication", b"delayedkey", b"key"];
 
-/// A copy of the text, octet for octet, with `*` in place of what stands behind `secret`.
+/// A copy of the text, octet for octet, with `*` in place of secrets.
 pub(super) fn masked(text: &[u8]) -> Vec<u8> {
     let mut shown = text.to_vec();
-    let mut at = 0;
-    while let Some(octet) = text.get(at).copied() {
-        if !is_word(octet) {
-            at += 1;
-            continue;
-        }
-        let rest = text.get(at..).unwrap_or_default();
-        let word_len = run(rest, is_word);
-        at += word_len;
-        let word = rest.get(..word_len).unwrap_or_default();
-        let behind = rest.get(word_len..).unwrap_or_default();
-        let blanks = run(behind, |octet| octet.is_ascii_whitespace());
-        let value = behind.get(blanks..).unwrap_or_default();
-        let len = secret_len(word, value);
-        if let Some(secret) = shown.get_mut(at + blanks..at + blanks + len) {
-            for octet in secret
-                .iter_mut()
-                .filter(|octet| !matches!(octet, b'"' | b'\n'))
-            {
-                *octet = b'*';
-            }
-        }
-        if len > 0 {
-            at += blanks + len;
+    for secret in secrets(text) {
+        let octets = shown.get_mut(secret).unwrap_or_default();
+        for octet in octets.iter_mut().filter(|it| !matches!(it, b'"' | b'\n')) {
+            *octet = b'*';
         }
     }
     shown
 }
 
-/// How much of what stands behind a word is a secret.
-fn secret_len(word: &[u8], value: &[u8]) -> usize {
-    let exact = word == KEYWORD.as_bytes();
-    match value.first() {
-        Some(b'"') if exact || is_close(word) => {
-            let inner = value.get(1..).unwrap_or_default();
-            match inner.iter().position(|octet| *octet == b'"') {
-                Some(len) => len + 2,
-                None => 1 + line_len(inner),
-            }
-        }
-        // The quotation marks were forgotten; or somebody has called a pool so.
-        Some(octet) if exact && !matches!(octet, b'{' | b'}' | b';') => line_len(value),
-        _ => 0,
+/// The octets of a file that are secrets, in file order. They do not overlap.
+fn secrets(text: &[u8]) -> Vec<Range<usize>> {
+    let mut scanner = Scanner {
+        text,
+        last: &[],
+        in_block: false,
+        comment: false,
+    };
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(octet) = text.get(at).copied() {
+        let (end, secret) = scanner.step(at, octet);
+        found.extend(secret);
+        at = end.max(at + 1);
     }
+    found
 }
 
-fn is_close(word: &[u8]) -> bool {
-    let word = str::from_utf8(word).unwrap_or_default();
-    word.len() < 2 * KEYWORD.len() && nearest(&word.to_ascii_lowercase(), [KEYWORD]).is_some()
+/// Whether a word is the keyword, or was meant to be.
+fn is_keyword(word: &[u8]) -> bool {
+    // Nearly all words of a long file are told apart by this.
+    let likely = (5..=8).contains(&word.len()) && word.iter().take(2).any(|it| it | 0x20 == b's');
+    likely
+        && str::from_utf8(word)
+            .is_ok_and(|word| nearest(&word.to_ascii_lowercase(), [KEYWORD]).is_some())
 }
 
-fn line_len(text: &[u8]) -> usize {
-    run(text, |octet| !matches!(octet, b';' | b'\n'))
+struct Scanner<'a> {
+    text: &'a [u8],
+    /// The word before.
+    last: &'a [u8],
+    in_block: bool,
+    comment: bool,
 }
 
-fn run(text: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
-    let end = text.iter().position(|octet| !belongs(*octet));
-    end.unwrap_or(text.len())
+impl Scanner<'_> {
+    /// Looks at what begins here. Returns where it ends and what of it is secret.
+    fn step(&mut self, at: usize, octet: u8) -> (usize, Option<Range<usize>>) {
+        match octet {
+            b'\n' => self.comment = false,
+            b'#' => self.comment = true,
+            b'}' => self.in_block = false,
+            b'"' if self.in_block && SHOWN.contains(&self.last) => return (self.shown(at), None),
+            b'"' if self.in_block => return self.value(at),
+            octet if is_word(octet) => return self.word(at),
+            _ => {}
+        }
+        (at + 1, None)
+    }
+
+    fn word(&mut self, at: usize) -> (usize, Option<Range<usize>>) {
+        let end = self.find(at, |octet| !is_word(octet));
+        let text = self.text;
+        let word = text.get(at..end).unwrap_or_default();
+        let before = std::mem::replace(&mut self.last, word);
+        if word == BLOCK {
+            self.in_block = true;
+        }
+        let quoted = at > 0 && text.get(at - 1) == Some(&b'"') && text.get(end) == Some(&b'"');
+        if !is_keyword(word) || quoted || BEFORE_NAMES.contains(&before) {
+            return (end, None);
+        }
+        self.value(end)
+    }
+
+    /// Behind a quotation that may be shown. Where it does not look like one, behind its quotation mark.
+    fn shown(&mut self, at: usize) -> usize {
+        self.last = &[];
+        let end = self.find(at + 1, |octet| matches!(octet, b'"' | b';' | b'\n'));
+        match self.text.get(end) {
+            Some(b'"') => end + 1,
+            _ => at + 1,
+        }
+    }
+
+    /// The value that is written from here on.
+    fn value(&self, from: usize) -> (usize, Option<Range<usize>>) {
+        let comment = self.comment;
+        let blank = |octet| matches!(octet, b' ' | b'\t' | b'\r') || octet == b'\n' && !comment;
+        let first = self.find(from, |octet| !blank(octet));
+        let ends = |octet| matches!(octet, b';' | b'{' | b'}' | b'\n');
+        let line_end = self.find(first, |octet| octet == b'\n');
+        if self.text.get(first) != Some(&b'"') {
+            let end = self.find(first, ends);
+            return (end, Some(first..end).filter(|it| !it.is_empty()));
+        }
+        let start = first + 1;
+        let close = self.find(start, |octet| octet == b'"');
+        if close == self.text.len() {
+            // Nobody closed it. More than one statement is not hidden for that.
+            let end = self.find(start, |octet| octet == b';');
+            return (end, Some(start..end));
+        }
+        if comment && close > line_end {
+            return (line_end, Some(start..line_end));
+        }
+        // What is glued to it may be the end of a secret that has a quotation mark in it.
+        let end = self.find(close + 1, ends);
+        let glued = self.text.get(close + 1..end).unwrap_or_default();
+        let all_blank = glued.iter().all(|octet| octet.is_ascii_whitespace());
+        (end, Some(start..if all_blank { close } else { end }))
+    }
+
+    /// Where from here on the first such octet is, or the end of the file.
+    fn find(&self, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
+        let rest = self.text.get(from..).unwrap_or_default();
+        let length = rest.iter().position(|octet| wanted(*octet));
+        from + length.unwrap_or(rest.len())
+    }
 }
 
 #[cfg(test)]
@@ -111,5 +177,62 @@ mod tests {
         ] {
             assert_eq!(shown(text), text);
         }
+    }
+
+    fn hidden(text: &str) -> Vec<&str> {
+        secrets(text.as_bytes())
+            .into_iter()
+            .map(|range| &text[range])
+            .collect()
+    }
+
+    #[test]
+    fn a_secret_is_found_and_nothing_else() {
+        let text = "keyinfo k { realm \"r\"; keyid 1; secret \"cHNr\"; expire \"forever\"; };\n\
+                    option domain-name \"example.net\";";
+        assert_eq!(hidden(text), ["cHNr"]);
+        assert_eq!(hidden("pool secret { range a to b; };"), [""; 0]);
+        assert_eq!(hidden("interface e { address-pool secret 10; };"), [""; 0]);
+        assert_eq!(
+            hidden("host h { delayedkey secret; };\noption domain-name \"secret\";"),
+            [""; 0]
+        );
+        assert_eq!(hidden("option domain-name \"secret.example\";"), [""; 0]);
+    }
+
+    #[test]
+    fn mistakes_do_not_bring_a_secret_to_light() {
+        for text in [
+            "secret cHNr;",
+            "secret \"cHNr;",
+            "secret = cHNr;",
+            "secert \"cHNr\";",
+            "SECRET\n\t\"cHNr\"",
+            "secret \"x\"cHNr\";",
+            "secret \"x\ncHNr\";",
+            "realm \"r; keyid 1;\nsecret \"cHNr\";",
+            "# secret \"cHNr\";",
+            "// secret cHNr",
+            "keyinfo k { key \"cHNr\"; };",
+            "keyinfo k { realm \"r\"; \"secret\" \"cHNr\"; };",
+            "keyinfo k { realm \"secret\"; secret \"cHNr\"; };",
+            "realm \"r\" secret \"cHNr\" keyid 1",
+            "keyinfo k { realm \"r; secret \"cHNr\"; };",
+            "keyinfo k { realm \"a;b\"; secret \"cHNr\"; };",
+            "key x { algorithm hmac-md5; secret \"cHNr\"; }",
+            "secret \"cHNr",
+        ] {
+            let at = text.find("cHNr").expect("a secret");
+            let secrets = secrets(text.as_bytes());
+            let covers = |it: &Range<usize>| it.start <= at && at + 4 <= it.end;
+            assert!(secrets.iter().any(covers), "{text}: {secrets:?}");
+        }
+    }
+
+    #[test]
+    fn a_comment_about_secrets_hides_nothing_of_the_next_line() {
+        let text = "# a \"secret\n# secret\noption refreshtime 700;";
+        assert_eq!(hidden(text), [""; 0]);
+        assert_eq!(hidden("secret \"a;\nb; c"), ["a"]);
     }
 }

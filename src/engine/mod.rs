@@ -17,6 +17,7 @@ mod confirm;
 mod decline;
 mod draft;
 mod drops;
+mod events;
 mod inform;
 mod outbox;
 mod rebind;
@@ -31,10 +32,14 @@ mod tests;
 mod times;
 
 pub use drops::{Counters, DropReason};
+pub use events::{Binding, Event};
 pub use outbox::{Answer, Outbox};
 
 use crate::config::{Config, Interface};
-use crate::lease::{ChangeLog, LeaseTable, Placement, Prefix, Runs, Secret, Timestamp};
+use crate::lease::{
+    Change, ChangeLog, IaKey, Lease, LeaseState, LeaseTable, Placement, Prefix, Runs, Secret,
+    Timestamp,
+};
 use crate::wire::{Duid, MessageType};
 use admit::{Kind, Query};
 use authenticate::Authenticator;
@@ -98,37 +103,51 @@ impl Engine {
         link: Link,
         table: LeaseTable,
     ) -> Self {
+        let nothing = Config::default();
         let mut engine = Self {
             server_duid,
             placement: Placement::new(secret),
-            interface: config
-                .interfaces
-                .iter()
-                .find(|it| it.name == link.name)
-                .cloned(),
+            stateless: Stateless::new(&nothing.options),
+            keys: Authenticator::new(secret, &nothing.keys),
+            config: nothing,
+            link,
+            table,
+            interface: None,
             hosts: HashMap::new(),
             on_link: Vec::new(),
-            stateless: Stateless::new(&config.options),
-            keys: Authenticator::new(secret, &config.keys),
-            config,
-            link: Link::default(),
-            table,
             read_only: false,
             draft: Draft::default(),
             counters: Counters::default(),
         };
-        for (index, host) in engine.config.hosts.iter().enumerate() {
+        engine.configure(config);
+        engine
+    }
+
+    /// Puts a configuration in force in place of the one before. Leases stay as they are: each client hears
+    /// at its next message what it may keep, and what is taken from it stays taken for as long as it was told.
+    pub fn configure(&mut self, config: Config) {
+        let mut interfaces = config.interfaces.iter();
+        self.interface = interfaces.find(|it| it.name == self.link.name).cloned();
+        self.hosts.clear();
+        for (index, host) in config.hosts.iter().enumerate() {
             if let Some(duid) = host.duid {
-                engine.hosts.entry(duid).or_insert(index);
+                self.hosts.entry(duid).or_insert(index);
             }
         }
-        engine.set_link(link);
-        engine
+        self.stateless = Stateless::new(&config.options);
+        self.keys.set_keys(&config.keys);
+        self.config = config;
+        self.survey();
     }
 
     /// Takes over the addresses that the server has on the link now.
     pub fn set_link(&mut self, link: Link) {
         self.link = link;
+        self.survey();
+    }
+
+    /// Works out what follows from the addresses on the link and the configuration together.
+    fn survey(&mut self) {
         // What no pool gives out: the server's own addresses, and what belongs to hosts.
         let mut excluded = Runs::default();
         let own = self
@@ -168,9 +187,9 @@ impl Engine {
         arrival: &Arrival<'_>,
         outbox: &mut Outbox,
     ) -> Verdict {
-        self.table.expire(now);
         let mut draft = std::mem::take(&mut self.draft);
         draft.begin(now);
+        self.expire(now, &mut draft);
         let verdict = self.decide(arrival, &mut draft, outbox);
         self.draft = draft;
         self.counters.count(verdict);
@@ -195,20 +214,33 @@ impl Engine {
             return Err(DropReason::StoreFull);
         }
         self.write(arrival, &query, message_type, draft, outbox)?;
-        for change in draft.changes() {
-            self.table.apply(change);
-            outbox.log.push(change);
-        }
-        if let Some(counter) = &draft.session.counter {
-            self.table.set_counter(counter);
-            outbox.log.push_counter(counter);
-        }
+        self.apply(draft, &mut outbox.log);
         Ok(message_type)
     }
 
     /// Says whether changes can be made durable. While they cannot, what needs one is dropped.
     pub fn set_read_only(&mut self, read_only: bool) {
         self.read_only = read_only;
+    }
+
+    /// Forgets a binding because the operator says so: every lease that it has becomes free at once, also for
+    /// others, although its client may go on using it. Says how many there were. The changes are behind those
+    /// that the log holds already; until that is durable, a restart brings the binding back.
+    pub fn remove(&mut self, now: Timestamp, key: &IaKey, log: &mut ChangeLog) -> usize {
+        self.table.expire(now);
+        let held: Vec<Change> = self.table.active(key).map(Lease::change).collect();
+        for lease in &held {
+            let change = Change {
+                state: LeaseState::Released,
+                changed: now,
+                preferred_until: now,
+                valid_until: now,
+                ..*lease
+            };
+            self.table.apply(&change);
+            log.push(&change);
+        }
+        held.len()
     }
 
     /// States up to `count` leases and counters again from `cursor` on, and says where to go on; `None` at the end.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use dhcp6lab::load::{Block, Ia, IaKind as LabKind, Lease as LabLease, Promise};
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Timestamp,
 };
 use dhcp6s::store::{Journal, LeaseStore as _};
 use dhcp6s::wire::Duid;
@@ -47,7 +47,9 @@ pub(crate) fn read(folder: &Path) -> Result<Left, String> {
     };
     let journal = Journal::open(copy.path(), |record| {
         // The table has a place for one holder of each address, so a second one shows only as it comes.
-        if let Some(change) = record.lease().filter(|it| is_anothers(&left.table, it)) {
+        if let Record::Lease(change) = record
+            && is_anothers(&left.table, change)
+        {
             left.given_twice.push(change.prefix.to_string());
         }
         left.table.replay(record);
