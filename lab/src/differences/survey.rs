@@ -178,6 +178,9 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
     if scenario.only_sim().is_some() {
         return Some("More time passes than anybody can wait for.");
     }
+    if scenario.config.contains("required;") {
+        return Some("The original does not know `required`.");
+    }
     let disk = |step: &Step| matches!(step, Step::Disk(_));
     scenario
         .steps
