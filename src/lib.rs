@@ -6,10 +6,13 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod diagnostics;
 pub mod engine;
 pub mod identity;
 pub mod lease;
 pub mod logging;
+pub mod reading;
+pub mod secret;
 pub mod server;
 pub mod store;
 pub mod wire;

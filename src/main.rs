@@ -1,11 +1,13 @@
 //! Arguments → configuration → detach → server → exit status. No decisions.
 
 use dhcp6s::cli::{Arguments, Leases};
-use dhcp6s::config::{self, Config, Diagnostic, Sources};
+use dhcp6s::config::Config;
+use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
+use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::server::process::{Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
@@ -13,16 +15,18 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     let mut arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(status) => return status,
     };
-    let config = match prepare(&mut arguments) {
+    let reading = Reading::new(&arguments);
+    let config = match prepare(&mut arguments, &reading) {
         Ok(config) => config,
-        Err(complaints) => {
-            complaints.iter().for_each(|it| complain(it));
+        Err(complaint) => {
+            complaint.iter().for_each(|it| complain(it));
             return ExitCode::FAILURE;
         }
     };
@@ -37,39 +41,40 @@ fn main() -> ExitCode {
             }
         },
     };
-    serve(&arguments, config, detached)
+    serve(&arguments, config, reading, detached)
 }
 
-/// Checks everything that can be checked before the process detaches. The errors are lines to print.
-fn prepare(arguments: &mut Arguments) -> Result<Config, Vec<String>> {
+/// Checks everything that can be checked before the process detaches. The error is a line to print, unless all
+/// has been said.
+fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Option<String>> {
     if let Some(warning) = arguments.warning() {
         complain(warning);
     }
-    let one = |error: &dyn Error| vec![error.to_string()];
+    let one = |error: &dyn Error| Some(error.to_string());
     if links::index(&arguments.interface).is_none() {
         let (name, there) = (arguments.interface.clone(), links::names());
         return Err(one(&server::Error::NoInterface { name, there }));
     }
-    let sources = Sources {
-        read: &|path| config::read_bounded(std::fs::File::open(path)?),
-        interface_exists: &|name| links::index(name).is_some(),
-        now: jiff::ZonedDateTime::now(),
+    let tell = |findings: &Findings| {
+        diagnostics::print(&findings.in_files);
+        findings.beside.iter().for_each(|it| complain(it));
     };
-    let lines = |found: &[Diagnostic]| found.iter().map(ToString::to_string).collect();
-    let loaded = config::load(&arguments.config, &sources).map_err(|found| lines(&found))?;
-    let mut warnings: Vec<String> = lines(&loaded.warnings);
-    warnings.extend(loaded.config.nothing_for(&arguments.interface));
-    warnings.iter().for_each(|it| complain(it));
-    let mut config = loaded.config;
-    arguments
-        .add_dns_servers(&mut config)
-        .map_err(|error| one(&error))?;
+    let (config, findings) = reading.first().map_err(|findings| {
+        tell(&findings);
+        None
+    })?;
+    tell(&findings);
     arguments.make_absolute().map_err(|error| one(&error))?;
     Ok(config)
 }
 
 /// Runs the server to its end. Until it is ready, a failure is reported to whoever started it.
-fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> ExitCode {
+fn serve(
+    arguments: &Arguments,
+    config: Config,
+    reading: Reading,
+    detached: Option<Detached>,
+) -> ExitCode {
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| OsString::from("dhcp6s"));
@@ -95,7 +100,7 @@ fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> E
             tracing::warn!("cannot let go of standard error: {error}");
         }
     };
-    let outcome = server.run(engine, store, ready);
+    let outcome = server.run(engine, store, Arc::new(move || reading.again()), ready);
     drop(pid_file);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -116,7 +121,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
-            let journal = Journal::open(path, |change| table.apply(change))?;
+            let journal = Journal::open(path, |record| table.replay(record))?;
             let recovery = journal.recovery();
             for cut in &recovery.cuts {
                 tracing::warn!("{cut}");

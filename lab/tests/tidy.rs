@@ -17,17 +17,24 @@ mod paths;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("lease", &["wire"]),
-    ("config", &["wire", "lease"]),
+    ("config", &["wire", "lease", "secret"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
-    ("server", &["wire", "lease", "config", "engine", "store"]),
+    ("diagnostics", &["config"]),
+    ("secret", &[]),
+    ("control", &["wire", "lease", "secret"]),
+    (
+        "server",
+        &["wire", "lease", "config", "control", "engine", "store"],
+    ),
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),
+    ("reading", &["cli", "config", "server"]),
 ];
 
 /// The modules that decide and nothing else: what comes out depends on what is handed in alone.
-const PURE: &[&str] = &["wire", "lease", "config", "engine"];
+const PURE: &[&str] = &["wire", "lease", "config", "engine", "secret"];
 
 /// What names a clock, a socket, a file, the environment, a thread or a random source.
 const IMPURE: &[&str] = &[
@@ -75,6 +82,7 @@ const INSIDERS: &[&str] = &[
     "lab/tests/differential.rs",
     "lab/tests/model.rs",
     "lab/tests/support/journal.rs",
+    "lab/tests/support/networks.rs",
     "lab/tests/tidy.rs",
 ];
 

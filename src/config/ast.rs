@@ -98,7 +98,8 @@ pub(super) enum Meaning {
     Address(Word, Durations),
     Prefix(Word, Number, Durations),
     Preference(Number),
-    DelayedKey(Word),
+    /// The key, and whether it is required.
+    DelayedKey(Word, bool),
     Range(Word, Word),
     AddressPool(Word, Durations),
     /// `request`, `information-only` and `script`.
@@ -208,6 +209,16 @@ pub(super) struct KeyInfo {
 pub(super) struct KeyField {
     pub(super) span: Span,
     pub(super) keyword: &'static str,
+    pub(super) value: KeyValue,
+}
+
+/// What such a line says.
+#[derive(Clone, Debug)]
+pub(super) enum KeyValue {
+    Realm(Text),
+    Id(Number),
+    Secret(Text),
+    Expire(Text),
 }
 
 /// What a statement begins with.
@@ -256,16 +267,27 @@ pub(super) enum OptionKey {
     RefreshTime,
 }
 
-/// What a line of `prefix-interface`, `id-assoc` or `keyinfo` holds behind its keyword.
+/// What a line of `keyinfo` begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum KeyKey {
+    Realm,
+    Id,
+    Secret,
+    Expire,
+}
+
+/// What a line of `prefix-interface` or `id-assoc` holds behind its keyword.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Shape {
     Nothing,
     Number,
-    Text,
     Address,
     Prefix,
     PrefixInterface,
 }
+
+/// The word behind the name of a `delayedkey` that does not leave it to the client.
+pub(super) const REQUIRED: &str = "required";
 
 /// What a line of `authentication` begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -378,11 +400,11 @@ pub(super) const PREFIX_INTERFACE_LINES: Words<Shape> = &[
     ("ifid-random", Shape::Nothing),
 ];
 
-pub(super) const KEY_LINES: Words<Shape> = &[
-    ("realm", Shape::Text),
-    ("keyid", Shape::Number),
-    ("secret", Shape::Text),
-    ("expire", Shape::Text),
+pub(super) const KEY_LINES: Words<KeyKey> = &[
+    ("realm", KeyKey::Realm),
+    ("keyid", KeyKey::Id),
+    ("secret", KeyKey::Secret),
+    ("expire", KeyKey::Expire),
 ];
 
 pub(super) const AUTH_LINES: Words<AuthKey> = &[

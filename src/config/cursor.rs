@@ -9,14 +9,15 @@ use super::ast::{
     ALIASES, DECLARATIONS, Duration, Durations, Number, STATEMENTS, Text, Word, Words,
     begins_something,
 };
-use super::diagnostic::{Report, Span, nearest, quoted};
-use super::lex::{Token, TokenKind};
+use super::diagnostic::{Report, Span, nearest};
+use super::lex::{Source, Token, TokenKind};
 
 /// The mistake is reported; what is left of the statement has to be skipped.
 pub(super) struct Skip;
 
 /// A file as it is being parsed.
 pub(super) struct Parser<'a> {
+    pub(super) source: Source<'a>,
     pub(super) text: &'a [u8],
     /// The place of the first octet.
     pub(super) start: Span,
@@ -84,7 +85,7 @@ impl Parser<'_> {
                 word.span,
                 format!(
                     "the fraction of {} is ignored",
-                    quoted(word.text.as_bytes())
+                    self.source.quoted(word.span)
                 ),
                 format!("write `{value}`"),
             );
@@ -164,7 +165,7 @@ impl Parser<'_> {
             self.at += 1;
             return Ok((*key, token.span, keyword));
         }
-        let shown = quoted(text.as_bytes());
+        let shown = self.source.quoted(token.span);
         let elsewhere = if DECLARATIONS.iter().any(|(keyword, _)| *keyword == text) {
             Some("inside the braces of `interface`, `host` or `pool`")
         } else if STATEMENTS.iter().any(|(keyword, _)| *keyword == text) {
@@ -241,11 +242,8 @@ impl Parser<'_> {
                             TokenKind::Semicolon | TokenKind::Open | TokenKind::Close
                         ) =>
             {
-                let text = self
-                    .text
-                    .get(token.span.start..token.span.end)
-                    .unwrap_or_default();
-                let found = format!("{} stands where {what} is expected", quoted(text));
+                let shown = self.source.quoted(token.span);
+                let found = format!("{shown} stands where {what} is expected");
                 self.report.error(token.span, found, remedy);
             }
             _ => {
@@ -277,17 +275,15 @@ impl Parser<'_> {
         let Some(torn) = torn.copied() else {
             return false;
         };
-        let first = self
-            .text
-            .get(torn.span.start..torn.span.end)
-            .unwrap_or_default();
-        let first = first
-            .split(|octet| *octet == b'\n')
-            .next()
-            .unwrap_or_default();
+        let rest = self.text.get(torn.span.start..).unwrap_or_default();
+        let line_len = rest.iter().position(|octet| *octet == b'\n');
+        let first = Span {
+            end: torn.span.start + line_len.unwrap_or(rest.len()),
+            ..torn.span
+        };
         self.report.error(
             torn.span,
-            format!("{} is not closed on its line", quoted(first)),
+            format!("{} is not closed on its line", self.source.quoted(first)),
             "add `\"` where the text ends; what follows was not read",
         );
         self.at = self.tokens.len();
@@ -369,13 +365,7 @@ impl Parser<'_> {
     /// The token just read and its text.
     pub(super) fn last(&self) -> (Span, String) {
         match self.at.checked_sub(1).and_then(|at| self.tokens.get(at)) {
-            Some(token) => {
-                let text = self
-                    .text
-                    .get(token.span.start..token.span.end)
-                    .unwrap_or_default();
-                (token.span, quoted(text))
-            }
+            Some(token) => (token.span, self.source.quoted(token.span)),
             None => (self.start, "the start of the file".to_owned()),
         }
     }

@@ -1,10 +1,11 @@
 //! What is wrong with a configuration, where, and what helps.
 //!
-//! While files are read, findings carry byte spans; line and column are worked out once at the end. A report
-//! holds a bounded number of findings, so a file of any size yields a list that can be read.
+//! While files are read, findings carry byte spans; line, column and excerpt are worked out once at the end. A
+//! report holds a bounded number of findings, so a file of any size yields a list that can be read.
 //!
-//! Not here: what counts as a mistake (`lex`, `parse`, `resolve`).
+//! Not here: what counts as a mistake (`lex`, `parse`, `resolve`), and how findings are shown (`render`).
 
+use super::excerpt::{Excerpt, printable};
 use std::fmt;
 use std::ops::Range;
 
@@ -15,6 +16,19 @@ pub enum Severity {
     Error,
     /// It can, but something in it has no effect or may not mean what it says.
     Warning,
+    /// It can, and works; this is what it comes to.
+    Note,
+}
+
+impl Severity {
+    /// The word for it in messages.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        }
+    }
 }
 
 /// One finding about a configuration file.
@@ -34,16 +48,27 @@ pub struct Diagnostic {
     pub text: String,
     /// What helps.
     pub remedy: Option<String>,
+    /// The line that it is about; `None` if it is about the file as a whole.
+    pub excerpt: Option<Excerpt>,
 }
 
+impl Diagnostic {
+    /// `FILE:LINE:COLUMN:`, or `FILE:` if it is about the file as a whole.
+    pub(super) fn place(&self) -> String {
+        let file: String = self.file.chars().map(printable).collect();
+        match self.line {
+            0 => format!("{file}:"),
+            line => format!("{file}:{line}:{}:", self.column),
+        }
+    }
+}
+
+/// One line, for logs.
 impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.file)?;
-        if self.line > 0 {
-            write!(f, "{}:{}:", self.line, self.column)?;
-        }
-        if self.severity == Severity::Warning {
-            f.write_str(" warning:")?;
+        f.write_str(&self.place())?;
+        if self.severity != Severity::Error {
+            write!(f, " {}:", self.severity.word())?;
         }
         write!(f, " {}", self.text)?;
         match &self.remedy {
@@ -79,9 +104,10 @@ impl Span {
     }
 }
 
-/// A file of the configuration as read.
+/// A file of the configuration as it may be shown.
 pub(super) struct File {
     pub(super) name: String,
+    /// What was read, octet for octet, with secrets hidden.
     pub(super) text: Vec<u8>,
 }
 
@@ -99,6 +125,7 @@ pub(super) struct Report {
     findings: Vec<Finding>,
     errors: usize,
     warnings: usize,
+    notes: usize,
 }
 
 impl Report {
@@ -132,6 +159,17 @@ impl Report {
         );
     }
 
+    /// Adds a note about a place. The remedy may be empty.
+    pub(super) fn note(&mut self, span: Span, text: impl Into<String>, remedy: impl Into<String>) {
+        self.add(
+            Severity::Note,
+            span.file,
+            Some(span),
+            text.into(),
+            remedy.into(),
+        );
+    }
+
     /// Adds a finding about a file as a whole.
     pub(super) fn about(&mut self, file: usize, severity: Severity, text: String, remedy: &str) {
         self.add(severity, file, None, text, remedy.to_owned());
@@ -158,6 +196,7 @@ impl Report {
         let count = match severity {
             Severity::Error => &mut self.errors,
             Severity::Warning => &mut self.warnings,
+            Severity::Note => &mut self.notes,
         };
         *count += 1;
         if *count <= Self::KEPT_MAX {
@@ -171,66 +210,109 @@ impl Report {
         }
     }
 
-    /// All findings with their lines and columns, file by file from top to bottom.
+    /// All findings with their lines, columns and excerpts, file by file from top to bottom.
     pub(super) fn finish(mut self, files: &[File]) -> Vec<Diagnostic> {
         self.findings
             .sort_by_key(|finding| (finding.file, finding.span));
-        let lines: Vec<Vec<usize>> = files.iter().map(|file| line_starts(&file.text)).collect();
         let mut diagnostics = Vec::with_capacity(self.findings.len());
+        let mut place: Option<Place<'_>> = None;
         for finding in self.findings {
-            let Some((file, starts)) = files.get(finding.file).zip(lines.get(finding.file)) else {
+            let Some(file) = files.get(finding.file) else {
                 continue;
             };
-            let span = finding.span.map_or(0..0, |span| span.start..span.end);
-            let (line, column) = match finding.span {
-                Some(span) => place(&file.text, starts, span.start),
-                None => (0, 0),
-            };
-            diagnostics.push(Diagnostic {
+            let mut diagnostic = Diagnostic {
                 severity: finding.severity,
                 file: file.name.clone(),
-                line,
-                column,
-                span,
+                line: 0,
+                column: 0,
+                span: 0..0,
                 text: finding.text,
                 remedy: Some(finding.remedy).filter(|remedy| !remedy.is_empty()),
-            });
+                excerpt: None,
+            };
+            if let Some(span) = finding.span {
+                let here = place
+                    .take()
+                    .filter(|it| it.file == finding.file)
+                    .unwrap_or_else(|| Place::new(finding.file, &file.text));
+                let here = place.insert(here);
+                here.advance(span.start);
+                (diagnostic.line, diagnostic.column) = (here.line, here.column);
+                diagnostic.span = span.start..span.end;
+                let excerpt = Excerpt::new(&file.text, span.start..span.end);
+                diagnostic.excerpt = Some(excerpt);
+            }
+            diagnostics.push(diagnostic);
         }
-        if let Some(first) = files.first()
-            && self.errors >= Self::KEPT_MAX
-        {
-            diagnostics.push(Diagnostic {
-                severity: Severity::Error,
+        let unlisted = [
+            (self.errors >= Self::KEPT_MAX).then(|| {
+                let text = "there are too many mistakes to list".to_owned();
+                let remedy = format!("the first {} are above", Self::KEPT_MAX);
+                (Severity::Error, text, remedy)
+            }),
+            (self.warnings > Self::KEPT_MAX).then(|| {
+                let more = self.warnings - Self::KEPT_MAX;
+                let text = format!("there are {more} more warnings");
+                (Severity::Warning, text, "deal with these first".to_owned())
+            }),
+        ];
+        for (severity, text, remedy) in unlisted.into_iter().flatten() {
+            diagnostics.extend(files.first().map(|first| Diagnostic {
+                severity,
                 file: first.name.clone(),
                 line: 0,
                 column: 0,
                 span: 0..0,
-                text: "there are too many mistakes to list".to_owned(),
-                remedy: Some(format!("the first {} are above", Self::KEPT_MAX)),
-            });
+                text,
+                remedy: Some(remedy),
+                excerpt: None,
+            }));
         }
         diagnostics
     }
 }
 
-fn line_starts(text: &[u8]) -> Vec<usize> {
-    let newlines = text
-        .iter()
-        .enumerate()
-        .filter(|(_, octet)| **octet == b'\n');
-    std::iter::once(0)
-        .chain(newlines.map(|(index, _)| index + 1))
-        .collect()
+/// Where in a file the last finding was. Findings come from top to bottom, so each octet is looked at once.
+struct Place<'a> {
+    file: usize,
+    text: &'a [u8],
+    at: usize,
+    line: usize,
+    column: usize,
 }
 
-fn place(text: &[u8], starts: &[usize], offset: usize) -> (usize, usize) {
-    let line = starts.partition_point(|start| *start <= offset);
-    let start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-    let before = text.get(start..offset).unwrap_or_default();
-    // The octets of UTF-8 that do not begin a character are those with the top bits 10.
-    let characters = before.iter().filter(|octet| **octet & 0xc0 != 0x80).count();
-    (line, characters + 1)
+impl<'a> Place<'a> {
+    fn new(file: usize, text: &'a [u8]) -> Self {
+        Self {
+            file,
+            text,
+            at: match text.starts_with(BYTE_ORDER_MARK) {
+                // Nobody sees it, and no editor counts it.
+                true => BYTE_ORDER_MARK.len(),
+                false => 0,
+            },
+            line: 1,
+            column: 1,
+        }
+    }
+
+    /// Goes on to a place that is not before this one.
+    fn advance(&mut self, to: usize) {
+        let passed = self.text.get(self.at..to).unwrap_or_default();
+        // The octets of UTF-8 that do not begin a character are those with the top bits 10.
+        let characters = |text: &[u8]| text.iter().filter(|octet| **octet & 0xc0 != 0x80).count();
+        match passed.iter().rposition(|octet| *octet == b'\n') {
+            Some(last) => {
+                self.line += passed.iter().filter(|octet| **octet == b'\n').count();
+                self.column = 1 + characters(passed.get(last + 1..).unwrap_or_default());
+            }
+            None => self.column += characters(passed),
+        }
+        self.at = self.at.max(to);
+    }
 }
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A piece of a file as it may stand in a message: on one line, not too long, in quotation marks.
 pub(super) fn quoted(text: &[u8]) -> String {
@@ -313,11 +395,51 @@ mod tests {
     #[test]
     fn columns_count_characters() {
         let text = "a\nbü;x".as_bytes();
-        let starts = line_starts(text);
-        assert_eq!(place(text, &starts, 0), (1, 1));
-        assert_eq!(place(text, &starts, 2), (2, 1));
-        assert_eq!(place(text, &starts, 5), (2, 3));
-        assert_eq!(place(text, &starts, text.len()), (2, 5));
+        let mut place = Place::new(0, text);
+        for (offset, expected) in [
+            (0, (1, 1)),
+            (2, (2, 1)),
+            (5, (2, 3)),
+            (5, (2, 3)),
+            (text.len(), (2, 5)),
+        ] {
+            place.advance(offset);
+            assert_eq!((place.line, place.column), expected, "{offset}");
+        }
+        let mut place = Place::new(0, text);
+        place.advance(5);
+        assert_eq!((place.line, place.column), (2, 3));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_column() {
+        let mut place = Place::new(0, b"\xef\xbb\xbfa;");
+        place.advance(4);
+        assert_eq!((place.line, place.column), (1, 2));
+    }
+
+    #[test]
+    fn what_is_not_listed_is_told() {
+        let files = [File {
+            name: "F\x1b".to_owned(),
+            text: b"x".to_vec(),
+        }];
+        let span = Span {
+            file: 0,
+            start: 0,
+            end: 1,
+        };
+        let mut report = Report::default();
+        for number in 0..103 {
+            report.warning(span, format!("w{number}"), "");
+        }
+        let found = report.finish(&files);
+        assert_eq!(found.len(), 101);
+        assert_eq!(found[0].to_string(), "F␛:1:1: warning: w0");
+        assert_eq!(
+            found[100].to_string(),
+            "F␛: warning: there are 3 more warnings; deal with these first"
+        );
     }
 
     #[test]

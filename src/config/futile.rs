@@ -96,7 +96,7 @@ fn host_alone(host: &Host, block: &Block, report: &mut Report) {
         let remedy = format!("write at least {} octets", Duid::WIRE_LEN_MIN);
         report.warning(span, found, remedy);
     }
-    let keyed = |it: &Declaration| matches!(it.meaning, Meaning::DelayedKey(_));
+    let keyed = |it: &Declaration| matches!(it.meaning, Meaning::DelayedKey(..));
     let reserved = !host.addresses.is_empty() || !host.prefixes.is_empty();
     if !reserved && host.pool.is_none() && !block.declarations.iter().any(keyed) {
         let found = format!("`host {}` has nothing for its client", name.text);

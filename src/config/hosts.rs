@@ -2,9 +2,9 @@
 //!
 //! Not here: pools and lifetimes, which interfaces have too (`resolve`).
 
-use super::ast::{Block, Declaration, Durations, Meaning, Number, Word};
+use super::ast::{Block, Durations, Meaning, Number, Word};
 use super::diagnostic::{Span, quoted};
-use super::model::{Host, Reservation};
+use super::model::{Host, KeyUse, Reservation};
 use super::resolve::{Blocks, Resolver, address};
 use crate::lease::Prefix;
 use crate::wire::Duid;
@@ -41,7 +41,7 @@ impl<'a> Resolver<'a> {
             key: None,
         };
         let mut duid: Option<Span> = None;
-        let mut key = false;
+        let mut keyed = false;
         let mut prefixes = BTreeSet::new();
         let mut addresses = BTreeSet::new();
         for declaration in &block.declarations {
@@ -74,13 +74,12 @@ impl<'a> Resolver<'a> {
                     }
                     host.pool = self.pool_use(pool, durations);
                 }
-                Meaning::DelayedKey(name) => {
-                    if std::mem::replace(&mut key, true) {
-                        let found = "`delayedkey` is given again";
-                        self.report
-                            .warning(declaration.span, found, "the first one counts");
+                Meaning::DelayedKey(name, required) => {
+                    if std::mem::replace(&mut keyed, true) {
+                        self.first_counts(declaration.keyword, declaration.span);
+                    } else {
+                        host.key = self.delayed_key(name, *required);
                     }
-                    self.delayed_key(name, declaration);
                 }
                 Meaning::Send(_)
                 | Meaning::Allow(_)
@@ -92,19 +91,14 @@ impl<'a> Resolver<'a> {
         (host, duid)
     }
 
-    fn delayed_key(&mut self, name: &Word, declaration: &Declaration) {
-        if self.keys.contains(name.text.as_str()) {
-            let found = "`delayedkey` has no effect yet";
-            let remedy = "messages of this client are not authenticated";
-            self.report.warning(declaration.span, found, remedy);
-        } else {
+    fn delayed_key(&mut self, name: &Word, required: bool) -> Option<KeyUse> {
+        let Some(key) = self.keys.get(name.text.as_str()).copied() else {
             let what = format!("keyinfo `{}`", name.text);
-            self.undefined(
-                name.span,
-                &what,
-                &self.suggest(&name.text, self.keys.iter()),
-            );
-        }
+            let remedy = self.suggest(&name.text, self.keys.keys());
+            self.undefined(name.span, &what, &remedy);
+            return None;
+        };
+        Some(KeyUse { key, required })
     }
 
     fn once(&mut self, seen: &mut BTreeSet<Prefix>, new: Reservation, word: &Word, host: &str) {

@@ -7,7 +7,7 @@
 //!
 //! Not here: which tokens may follow each other (`parse`).
 
-use super::diagnostic::{File, Report, Span, quoted};
+use super::diagnostic::{Report, Span, quoted};
 
 /// What a token is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,11 +35,34 @@ pub(super) struct Token {
     pub(super) span: Span,
 }
 
+/// A file that is being read.
+#[derive(Clone, Copy)]
+pub(super) struct Source<'a> {
+    /// Its number in the report.
+    pub(super) number: usize,
+    pub(super) text: &'a [u8],
+    /// The same with secrets hidden, for messages.
+    pub(super) shown: &'a [u8],
+}
+
+impl Source<'_> {
+    /// A stretch of the file as it may stand in a message.
+    pub(super) fn quoted(&self, span: Span) -> String {
+        let stretch = |text: &[u8]| text.get(span.start..span.end).unwrap_or_default().to_vec();
+        let (text, shown) = (stretch(self.text), stretch(self.shown));
+        if text == shown {
+            quoted(&text)
+        } else {
+            "`****`".to_owned()
+        }
+    }
+}
+
 /// Splits a file into tokens; what is ignored or can stand nowhere is reported.
-pub(super) fn tokens(number: usize, file: &File, report: &mut Report) -> Vec<Token> {
+pub(super) fn tokens(source: Source<'_>, report: &mut Report) -> Vec<Token> {
     let mut lexer = Lexer {
-        text: &file.text,
-        file: number,
+        text: source.text,
+        source,
         at: 0,
         report,
     };
@@ -55,7 +78,8 @@ pub(super) fn tokens(number: usize, file: &File, report: &mut Report) -> Vec<Tok
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
-fn is_word(octet: u8) -> bool {
+/// Whether an octet can be part of a word.
+pub(super) fn is_word(octet: u8) -> bool {
     octet.is_ascii_alphanumeric() || matches!(octet, b':' | b'.' | b'_' | b'-')
 }
 
@@ -69,7 +93,7 @@ fn is_noise(octet: u8) -> bool {
 
 struct Lexer<'a> {
     text: &'a [u8],
-    file: usize,
+    source: Source<'a>,
     at: usize,
     report: &'a mut Report,
 }
@@ -101,9 +125,8 @@ impl Lexer<'_> {
             }
             _ => {
                 let span = self.take_while(is_noise);
-                let text = self.text.get(span.start..span.end).unwrap_or_default();
-                self.report
-                    .warning(span, format!("{} is ignored", quoted(text)), "remove it");
+                let found = format!("{} is ignored", self.source.quoted(span));
+                self.report.warning(span, found, "remove it");
                 None
             }
         }
@@ -111,7 +134,7 @@ impl Lexer<'_> {
 
     fn span(&self, start: usize) -> Span {
         Span {
-            file: self.file,
+            file: self.source.number,
             start,
             end: self.at,
         }
@@ -156,10 +179,10 @@ impl Lexer<'_> {
             end: start + 2,
             ..self.span(start)
         };
-        let text = self.text.get(mark.start..mark.end).unwrap_or_default();
+        let shown = self.source.quoted(mark);
         self.report.error(
             mark,
-            format!("{} does not begin a comment", quoted(text)),
+            format!("{shown} does not begin a comment"),
             "begin each line of it with `#`",
         );
         None
@@ -191,6 +214,7 @@ impl Lexer<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::diagnostic::File;
     use super::*;
 
     fn lex(text: &str) -> (Vec<(TokenKind, String)>, Vec<String>) {
@@ -198,8 +222,13 @@ mod tests {
             name: "F".to_owned(),
             text: text.as_bytes().to_vec(),
         }];
+        let source = Source {
+            number: 0,
+            text: text.as_bytes(),
+            shown: text.as_bytes(),
+        };
         let mut report = Report::default();
-        let tokens = tokens(0, &files[0], &mut report);
+        let tokens = tokens(source, &mut report);
         let shown = tokens.iter().map(|token| {
             (
                 token.kind,
@@ -250,9 +279,9 @@ mod tests {
         assert_eq!(
             findings,
             [
-                "F:1:4: warning: `=` is ignored; remove it",
-                "F:1:6: warning: `'` is ignored; remove it",
-                "F:1:8: warning: `'` is ignored; remove it",
+                "F:1:3: warning: `=` is ignored; remove it",
+                "F:1:5: warning: `'` is ignored; remove it",
+                "F:1:7: warning: `'` is ignored; remove it",
             ]
         );
     }

@@ -6,25 +6,33 @@
 mod ast;
 mod cursor;
 mod diagnostic;
+mod excerpt;
+mod expiry;
 mod futile;
 mod hosts;
+mod keys;
 mod lex;
 mod model;
 mod options;
 mod parse;
+mod render;
 mod resolve;
+mod secrecy;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, Severity};
+pub use excerpt::Excerpt;
 pub use model::{
     Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
 };
+pub use render::{Look, render};
 
 use crate::lease::Timestamp;
 use ast::{Statement, Text};
 use diagnostic::{File, Report, quoted};
+use lex::Source;
 use std::io::{self, Read};
 
 /// What a configuration is read from and checked against.
@@ -53,6 +61,8 @@ pub struct Loaded {
     pub config: Config,
     /// What in it has no effect or may not mean what it says.
     pub warnings: Vec<Diagnostic>,
+    /// Whether there is no such file, so that the configuration is empty.
+    pub missing: bool,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -85,6 +95,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
+        missing: false,
         report: Report::default(),
     };
     loader.first(path);
@@ -92,10 +103,11 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         files,
         statements,
         gaps,
+        missing,
         mut report,
         ..
     } = loader;
-    let config = resolve::resolve(&statements, gaps, sources.interface_exists, &mut report);
+    let config = resolve::resolve(&statements, gaps, sources, &mut report);
     let failed = report.has_errors();
     let diagnostics = report.finish(&files);
     if failed {
@@ -104,6 +116,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         Ok(Loaded {
             config,
             warnings: diagnostics,
+            missing,
         })
     }
 }
@@ -115,6 +128,7 @@ struct Loader<'a> {
     open: Vec<String>,
     statements: Vec<Statement>,
     gaps: bool,
+    missing: bool,
     report: Report,
 }
 
@@ -125,12 +139,15 @@ impl Loader<'_> {
             read => {
                 let number = self.add(path, Vec::new());
                 match read {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.report.about(
-                        number,
-                        Severity::Warning,
-                        "there is no such file".to_owned(),
-                        "the configuration is empty",
-                    ),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.missing = true;
+                        self.report.about(
+                            number,
+                            Severity::Warning,
+                            "there is no such file".to_owned(),
+                            "the configuration is empty",
+                        );
+                    }
                     Err(error) => self.report.about(
                         number,
                         Severity::Error,
@@ -158,11 +175,17 @@ impl Loader<'_> {
 
     /// Reads the statements of a file, and in their place those of the files that it includes.
     fn file(&mut self, path: &str, text: Vec<u8>) {
-        let number = self.add(path, text);
+        let number = self.add(path, secrecy::masked(&text));
         let Some(file) = self.files.get(number) else {
             return;
         };
-        let parsed = parse::parse(number, file, &mut self.report);
+        let source = Source {
+            number,
+            text: &text,
+            shown: &file.text,
+        };
+        let parsed = parse::parse(source, &mut self.report);
+        drop(text);
         self.gaps |= parsed.gaps;
         self.open.push(path.to_owned());
         for statement in parsed.statements {

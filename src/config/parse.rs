@@ -8,8 +8,8 @@
 
 use super::ast::*;
 use super::cursor::{Parser, Skip};
-use super::diagnostic::{File, Report, Span};
-use super::lex::{TokenKind, tokens};
+use super::diagnostic::{Report, Span};
+use super::lex::{Source, TokenKind, tokens};
 
 /// What a file says.
 pub(super) struct Parsed {
@@ -19,12 +19,13 @@ pub(super) struct Parsed {
 }
 
 /// Reads the statements of one file.
-pub(super) fn parse(number: usize, file: &File, report: &mut Report) -> Parsed {
-    let tokens = tokens(number, file, report);
+pub(super) fn parse(source: Source<'_>, report: &mut Report) -> Parsed {
+    let tokens = tokens(source, report);
     let mut parser = Parser {
-        text: &file.text,
+        source,
+        text: source.text,
         start: Span {
-            file: number,
+            file: source.number,
             start: 0,
             end: 0,
         },
@@ -137,7 +138,12 @@ impl Parser<'_> {
                 Meaning::Prefix(address, length, self.durations()?)
             }
             DeclarationKey::Preference => Meaning::Preference(self.number("a number")?),
-            DeclarationKey::DelayedKey => Meaning::DelayedKey(self.word("the name of a keyinfo")?),
+            DeclarationKey::DelayedKey => {
+                let name = self.word("the name of a keyinfo")?;
+                let required = self.peek_word() == Some(REQUIRED);
+                self.at += usize::from(required);
+                Meaning::DelayedKey(name, required)
+            }
             DeclarationKey::Range => {
                 let first = self.word("an IPv6 address")?;
                 if self.peek_word() != Some("to") {
@@ -257,8 +263,8 @@ impl Parser<'_> {
     }
 
     /// A line whose content is checked for its form and not kept.
-    fn line(&mut self, lines: Words<Shape>) -> Result<KeyField, Skip> {
-        let (shape, span, keyword) = self.spelt("a declaration", lines)?;
+    fn line(&mut self, lines: Words<Shape>) -> Result<(), Skip> {
+        let (shape, _, keyword) = self.spelt("a declaration", lines)?;
         match shape {
             Shape::PrefixInterface => {
                 let name = self.name(keyword)?;
@@ -267,24 +273,22 @@ impl Parser<'_> {
                     parser.simple(PREFIX_INTERFACE_LINES)
                 })?;
             }
-            Shape::Nothing | Shape::Number | Shape::Text | Shape::Address | Shape::Prefix => {
+            Shape::Nothing | Shape::Number | Shape::Address | Shape::Prefix => {
                 self.shape(shape)?;
             }
         }
-        Ok(KeyField { span, keyword })
+        Ok(())
     }
 
-    fn simple(&mut self, lines: Words<Shape>) -> Result<KeyField, Skip> {
-        let (shape, span, keyword) = self.spelt("a declaration", lines)?;
-        self.shape(shape)?;
-        Ok(KeyField { span, keyword })
+    fn simple(&mut self, lines: Words<Shape>) -> Result<(), Skip> {
+        let (shape, _, _) = self.spelt("a declaration", lines)?;
+        self.shape(shape)
     }
 
     fn shape(&mut self, shape: Shape) -> Result<(), Skip> {
         match shape {
             Shape::Nothing | Shape::PrefixInterface => {}
             Shape::Number => drop(self.number("a number")?),
-            Shape::Text => drop(self.text("a text")?),
             Shape::Address => {
                 self.word("an IPv6 address")?;
                 self.durations()?;
@@ -329,11 +333,26 @@ impl Parser<'_> {
     fn key_info(&mut self) -> Result<KeyInfo, Skip> {
         let name = self.name("keyinfo")?;
         let what = format!("`keyinfo {}`", name.text);
-        let body = self.body(&what, name.span, |parser| parser.simple(KEY_LINES))?;
+        let body = self.body(&what, name.span, Self::key_field)?;
         Ok(KeyInfo {
             name,
             fields: body.lines,
             complete: body.complete,
+        })
+    }
+
+    fn key_field(&mut self) -> Result<KeyField, Skip> {
+        let (key, span, keyword) = self.spelt("a declaration", KEY_LINES)?;
+        let value = match key {
+            KeyKey::Realm => KeyValue::Realm(self.text("a realm")?),
+            KeyKey::Id => KeyValue::Id(self.number("a number")?),
+            KeyKey::Secret => KeyValue::Secret(self.text("a secret")?),
+            KeyKey::Expire => KeyValue::Expire(self.line_text("a date")?),
+        };
+        Ok(KeyField {
+            span,
+            keyword,
+            value,
         })
     }
 

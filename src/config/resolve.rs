@@ -5,13 +5,13 @@
 //! either given its plain meaning or refused with its place.
 //!
 //! Not here: `option` statements (`options`), `host` statements (`hosts`), what is right one by one and cannot
-//! work together (`futile`), and the content of `keyinfo`, `authentication` and `id-assoc` beyond what refuses a
-//! configuration outright, for the server does not use them.
+//! work together (`futile`), `keyinfo` statements (`keys`), and the content of `authentication` and `id-assoc`
+//! beyond what refuses a configuration outright, for the server does not use them.
 
 use super::ast::*;
 use super::diagnostic::{Report, Span, nearest, quoted};
 use super::model::{Config, Interface, Lifetimes, Pool, PoolUse};
-use super::{futile, options};
+use super::{Sources, futile, options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
@@ -19,18 +19,19 @@ use std::net::Ipv6Addr;
 pub(super) fn resolve(
     statements: &[Statement],
     gaps: bool,
-    interface_exists: &dyn Fn(&str) -> bool,
+    sources: &Sources<'_>,
     report: &mut Report,
 ) -> Config {
     let mut resolver = Resolver {
         report,
         gaps,
-        interface_exists,
+        sources,
         pools: BTreeMap::new(),
-        keys: BTreeSet::new(),
+        keys: BTreeMap::new(),
         authentications: BTreeSet::new(),
         associations: BTreeSet::new(),
     };
+    let (keys, key_statements) = resolver.keys(statements);
     resolver.names_for_clients(statements);
     let pool_blocks = resolver.blocks(statements, BlockKind::Pool);
     for (number, block) in pool_blocks.first.iter().enumerate() {
@@ -43,13 +44,14 @@ pub(super) fn resolve(
     let interfaces = interfaces.resolve(|block| resolver.interface(block));
     let host_blocks = resolver.blocks(statements, BlockKind::Host);
     let hosts = resolver.hosts(&host_blocks);
+    resolver.unused_keys(&key_statements, &hosts);
     let options = options::resolve(statements, resolver.report);
     let config = Config {
         options,
         interfaces,
         hosts,
         pools,
-        keys: Vec::new(),
+        keys,
     };
     if !resolver.report.has_errors() {
         let (pools, hosts) = (&pool_blocks.first, &host_blocks.first);
@@ -80,9 +82,9 @@ pub(super) struct Resolver<'a> {
     pub(super) report: &'a mut Report,
     /// Some statement was skipped, so an undefined name may be the consequence of another mistake.
     pub(super) gaps: bool,
-    pub(super) interface_exists: &'a dyn Fn(&str) -> bool,
+    pub(super) sources: &'a Sources<'a>,
     pub(super) pools: BTreeMap<&'a str, usize>,
-    pub(super) keys: BTreeSet<&'a str>,
+    pub(super) keys: BTreeMap<&'a str, usize>,
     pub(super) authentications: BTreeSet<&'a str>,
     pub(super) associations: BTreeSet<(AssocKind, u64)>,
 }
@@ -110,7 +112,7 @@ impl<'a> Resolver<'a> {
         blocks
     }
 
-    fn repeated(&mut self, keyword: &str, name: &Word) {
+    pub(super) fn repeated(&mut self, keyword: &str, name: &Word) {
         let found = format!("`{keyword} {}` is defined again", name.text);
         self.report.warning(
             name.span,
@@ -123,13 +125,6 @@ impl<'a> Resolver<'a> {
     fn names_for_clients(&mut self, statements: &'a [Statement]) {
         for statement in statements {
             match statement {
-                Statement::KeyInfo(key) => {
-                    if self.keys.insert(&key.name.text) {
-                        self.key(key);
-                    } else {
-                        self.repeated("keyinfo", &key.name);
-                    }
-                }
                 Statement::Authentication(authentication) => {
                     if self.authentications.insert(&authentication.name.text) {
                         self.authentication(authentication);
@@ -147,7 +142,10 @@ impl<'a> Resolver<'a> {
                             .warning(assoc.span, found, "the first definition counts");
                     }
                 }
-                Statement::Block(_) | Statement::Option(_) | Statement::Include(_) => {}
+                Statement::Block(_)
+                | Statement::Option(_)
+                | Statement::KeyInfo(_)
+                | Statement::Include(_) => {}
             }
         }
     }
@@ -155,24 +153,6 @@ impl<'a> Resolver<'a> {
     fn unused(&mut self, keyword: &str, span: Span) {
         self.report
             .warning(span, format!("`{keyword}` is not used by the server"), "");
-    }
-
-    fn key(&mut self, key: &KeyInfo) {
-        let mut seen = BTreeSet::new();
-        for field in &key.fields {
-            if !seen.insert(field.keyword) {
-                let found = format!("`{}` is given again", field.keyword);
-                self.report
-                    .warning(field.span, found, "the first one counts");
-            }
-        }
-        for keyword in ["realm", "keyid", "secret"] {
-            if key.complete && !seen.contains(keyword) {
-                let found = format!("`keyinfo {}` has no `{keyword}`", key.name.text);
-                self.report.error(key.name.span, found, "add it");
-            }
-        }
-        self.unused("keyinfo", key.name.span);
     }
 
     fn authentication(&mut self, authentication: &Authentication) {
@@ -236,7 +216,7 @@ impl<'a> Resolver<'a> {
 
     fn interface(&mut self, block: &'a Block) -> Interface {
         let name = &block.name;
-        if !(self.interface_exists)(&name.text) {
+        if !(self.sources.interface_exists)(&name.text) {
             let found = format!("there is no interface {}", quoted(name.text.as_bytes()));
             self.report
                 .error(name.span, found, "`ip link` lists those that exist");
@@ -297,7 +277,7 @@ impl<'a> Resolver<'a> {
                 Meaning::Duid(_)
                 | Meaning::Address(..)
                 | Meaning::Prefix(..)
-                | Meaning::DelayedKey(_)
+                | Meaning::DelayedKey(..)
                 | Meaning::Range(..) => self.misplaced(declaration, block),
             }
         }
@@ -417,6 +397,11 @@ impl<'a> Resolver<'a> {
         }
     }
 
+    pub(super) fn first_counts(&mut self, keyword: &str, span: Span) {
+        let found = format!("`{keyword}` is given again");
+        self.report.warning(span, found, "the first one counts");
+    }
+
     pub(super) fn last_counts(&mut self, declaration: &Declaration) {
         let found = format!("`{}` is given again", declaration.keyword);
         self.report
@@ -431,7 +416,7 @@ impl<'a> Resolver<'a> {
             Meaning::Duid(_)
             | Meaning::Address(..)
             | Meaning::Prefix(..)
-            | Meaning::DelayedKey(_) => "`host`",
+            | Meaning::DelayedKey(..) => "`host`",
             Meaning::Range(..) => "`pool`",
             Meaning::AddressPool(..) => "`interface` or `host`",
             Meaning::ClientOnly => "the configuration of a client",

@@ -1,6 +1,7 @@
 //! `Draft`: what one answer will say and change, before either happens.
 
 use super::Event;
+use super::authenticate::Session;
 use super::times::{self, Times};
 use crate::config::Lifetimes;
 use crate::lease::{Change, IaKey, IaKind, Lease, LeaseState, Prefix, Timestamp};
@@ -24,6 +25,8 @@ pub(super) struct Draft {
     pub(super) preference: Option<u8>,
     /// Whether the configured options accompany the answer.
     pub(super) with_options: bool,
+    /// What authentication means for it.
+    pub(super) session: Session,
     /// Whether anybody wants to know of events.
     pub(super) observed: bool,
     pub(super) events: Vec<Event>,
@@ -58,6 +61,7 @@ impl Default for Draft {
             rapid_commit: false,
             preference: None,
             with_options: false,
+            session: Session::default(),
             observed: false,
             events: Vec::new(),
         }
@@ -75,7 +79,13 @@ impl Draft {
         self.rapid_commit = false;
         self.preference = None;
         self.with_options = false;
+        self.session = Session::default();
         self.events.clear();
+    }
+
+    /// The time of the answer.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
     }
 
     /// Notes an event, if anybody wants to know.
@@ -249,6 +259,11 @@ impl Draft {
     pub(super) fn times(&self) -> Times {
         let granted = self.leases.iter().filter(|lease| lease.is_granted());
         times::renewal(granted.map(|lease| lease.lifetimes))
+    }
+
+    /// Whether there is anything that has to be durable before the answer leaves.
+    pub(super) fn needs_store(&self) -> bool {
+        !self.changes.is_empty() || self.session.counter.is_some()
     }
 
     /// What the answer changes.

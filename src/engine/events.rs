@@ -70,6 +70,10 @@ impl Engine {
             self.table.apply(change);
             log.push(change);
         }
+        if let Some(counter) = &draft.session.counter {
+            self.table.set_counter(counter);
+            log.push_counter(counter);
+        }
         for (holder, before) in before {
             let granted = || {
                 let mut changes = draft.changes().iter();

@@ -1,11 +1,12 @@
 //! `Change`: the complete new state of one lease, and its record form.
 //!
 //! A change says everything about a lease, so the last one is all that matters: replaying records in order
-//! rebuilds the table, and a record may be repeated at any time.
+//! rebuilds the table, and a record may be repeated at any time. Beside those of leases there are the records
+//! of replay counters (`counter`), of which the same is true.
 //!
 //! Not here: the frame, checksum and order of records in a file (`store::journal`).
 
-use super::{IaKey, IaKind, Prefix, Timestamp};
+use super::{IaKey, IaKind, Prefix, ReplayCounter, Timestamp};
 use crate::wire::Duid;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -137,6 +138,55 @@ impl Change {
     }
 }
 
+/// What a store keeps one of behind the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Record {
+    /// The new state of a lease.
+    Lease(Change),
+    /// How far a client has counted.
+    Counter(ReplayCounter),
+}
+
+impl Record {
+    /// Reads one record from the front of `input`, and what follows it.
+    ///
+    /// # Errors
+    /// The octets are not a record; nothing was read.
+    pub fn read(input: &[u8]) -> Result<(Self, &[u8]), RecordError> {
+        if input.first() == Some(&ReplayCounter::KIND) {
+            ReplayCounter::read(input).map(|(counter, rest)| (Self::Counter(counter), rest))
+        } else {
+            Change::read(input).map(|(change, rest)| (Self::Lease(change), rest))
+        }
+    }
+
+    /// Appends the record form.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Lease(change) => change.write(out),
+            Self::Counter(counter) => counter.write(out),
+        }
+    }
+
+    /// The new state of a lease, if it is that.
+    #[must_use]
+    pub fn lease(&self) -> Option<&Change> {
+        match self {
+            Self::Lease(change) => Some(change),
+            Self::Counter(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lease(change) => change.fmt(f),
+            Self::Counter(counter) => counter.fmt(f),
+        }
+    }
+}
+
 /// The changes of one batch in record form, in the order in which they were made.
 #[derive(Debug, Default)]
 pub struct ChangeLog {
@@ -149,6 +199,12 @@ impl ChangeLog {
     /// Appends a change.
     pub fn push(&mut self, change: &Change) {
         change.write(&mut self.records);
+        self.count += 1;
+    }
+
+    /// Appends how far a client has counted.
+    pub fn push_counter(&mut self, counter: &ReplayCounter) {
+        counter.write(&mut self.records);
         self.count += 1;
     }
 

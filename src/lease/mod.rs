@@ -3,12 +3,14 @@
 //! Not here: what should be promised (`engine`), and how promises survive a crash (`store`).
 
 pub mod change;
+pub mod counter;
 mod pool;
 pub mod prefix;
 mod runs;
 pub mod table;
 
-pub use change::{Change, ChangeLog, LeaseState, RecordError};
+pub use change::{Change, ChangeLog, LeaseState, Record, RecordError};
+pub use counter::{Fingerprint, ReplayCounter};
 pub use pool::{Placement, Secret, is_reserved};
 pub use prefix::Prefix;
 pub use runs::Runs;

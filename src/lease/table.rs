@@ -1,9 +1,13 @@
 //! `LeaseTable`: by binding, by address or prefix, by expiry.
 //!
 //! `apply` is how leases change, so replaying the journal rebuilds the table; `expire` only lets time take
-//! its course on what was applied, and comes to the same result whenever it is called.
+//! its course on what was applied, and comes to the same result whenever it is called. The replay counters of
+//! clients that authenticate lie beside the leases, because the journal tells of both.
 
-use super::{Change, ChangeLog, IaKey, IaKind, LeaseState, Prefix, Runs, Timestamp};
+use super::counter::ReplayCounters;
+use super::{
+    Change, ChangeLog, IaKey, IaKind, LeaseState, Prefix, Record, ReplayCounter, Runs, Timestamp,
+};
 use crate::wire::Duid;
 use hashbrown::HashTable;
 use std::collections::BTreeSet;
@@ -119,6 +123,7 @@ pub struct LeaseTable {
     excluded: Runs,
     /// Both together, so that one look-up passes over all of it.
     unavailable: Runs,
+    counters: ReplayCounters,
 }
 
 impl LeaseTable {
@@ -203,6 +208,30 @@ impl LeaseTable {
     /// All leases that the table knows, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = &Lease> {
         self.slots.iter().flatten()
+    }
+
+    /// Takes over what a record of the journal says.
+    pub fn replay(&mut self, record: &Record) {
+        match record {
+            Record::Lease(change) => self.apply(change),
+            Record::Counter(counter) => self.set_counter(counter),
+        }
+    }
+
+    /// How far the client has counted, with whatever key it last authenticated.
+    #[must_use]
+    pub fn counter(&self, duid: &Duid) -> Option<&ReplayCounter> {
+        self.counters.get(duid)
+    }
+
+    /// How far every client has counted that ever authenticated.
+    pub fn counters(&self) -> impl Iterator<Item = &ReplayCounter> {
+        self.counters.iter()
+    }
+
+    /// Takes over how far a client has counted.
+    pub fn set_counter(&mut self, counter: &ReplayCounter) {
+        self.counters.set(counter);
     }
 
     /// Puts a lease into the state that the change says.
@@ -301,16 +330,20 @@ impl LeaseTable {
             .filter(|&due| due != Timestamp::NEVER)
     }
 
-    /// States up to `count` leases again from the place `cursor` on, and says where to go on; `None` once
-    /// the end was reached. Leases that change meanwhile are in the log anyway, with the change.
+    /// States up to `count` counters and leases again from the place `cursor` on, and says where to go on; `None`
+    /// once the end was reached. What changes meanwhile is in the log anyway, with the change.
     pub fn restate(&self, cursor: usize, count: usize, log: &mut ChangeLog) -> Option<usize> {
-        let rest = self.slots.get(cursor..).unwrap_or_default();
-        let end = rest.len().min(count);
+        // The counters come first. If there are more of them than at the last call, a few leases are stated twice.
+        let stated = self.counters.restate(cursor, count, log);
+        let first = (cursor + stated).saturating_sub(self.counters.len());
+        let rest = self.slots.get(first..).unwrap_or_default();
+        let end = rest.len().min(count - stated);
         rest.iter()
             .take(end)
             .flatten()
             .for_each(|lease| log.push(&lease.change()));
-        (end < rest.len()).then_some(cursor + end)
+        let next = cursor + stated + end;
+        (next < self.counters.len() + self.slots.len()).then_some(next)
     }
 
     /// Moves the times of an active lease that stays with its holder; anything else is left to the caller.

@@ -1,7 +1,9 @@
 //! What every store promises, as tests that each of them runs.
 
 use super::{Error, LeaseStore};
-use crate::lease::{Change, ChangeLog, IaKey, IaKind, LeaseState, Prefix, Timestamp};
+use crate::lease::{
+    Change, ChangeLog, IaKey, IaKind, LeaseState, Prefix, Record, ReplayCounter, Timestamp,
+};
 use crate::wire::Duid;
 use std::net::Ipv6Addr;
 
@@ -10,18 +12,36 @@ pub(super) trait Subject {
     type Store: LeaseStore;
 
     /// Opens what earlier stores kept, and says what that was.
-    fn open(&mut self) -> (Self::Store, Vec<Change>);
+    fn open(&mut self) -> (Self::Store, Vec<Record>);
     fn crash(&mut self, store: Self::Store);
     fn set_full(&mut self, store: &mut Self::Store, full: bool);
 }
 
-/// A change of the lease of that number; `time` tells the changes of one lease apart.
-pub(super) fn change(lease: u8, time: u64) -> Change {
-    let duid = [0, 3, 0, 1, 2, 0, 0, 0, 0, lease];
-    Change {
-        prefix: Prefix::host(Ipv6Addr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, lease.into()])),
+/// A record of that number: every third is a counter, the others are leases. `time` tells those of one number
+/// apart.
+pub(super) fn change(number: u8, time: u64) -> Record {
+    let duid = Duid::new(&[0, 3, 0, 1, 2, 0, 0, 0, 0, number]).expect("ten octets");
+    if number.is_multiple_of(3) {
+        return Record::Counter(ReplayCounter {
+            duid,
+            key: [number; 16],
+            received: time,
+            sent: time + 10,
+        });
+    }
+    Record::Lease(Change {
+        prefix: Prefix::host(Ipv6Addr::from([
+            0x2001,
+            0xdb8,
+            0,
+            0,
+            0,
+            0,
+            0,
+            number.into(),
+        ])),
         holder: IaKey {
-            duid: Duid::new(&duid).expect("ten octets"),
+            duid,
             kind: IaKind::Na,
             iaid: 1,
         },
@@ -29,14 +49,22 @@ pub(super) fn change(lease: u8, time: u64) -> Change {
         changed: Timestamp(time),
         preferred_until: Timestamp(time + 10),
         valid_until: Timestamp(time + 20),
-    }
+    })
 }
 
-/// A log of these changes.
-pub(super) fn log(changes: &[Change]) -> ChangeLog {
+/// A log of these records.
+pub(super) fn log(records: &[Record]) -> ChangeLog {
     let mut log = ChangeLog::default();
-    changes.iter().for_each(|change| log.push(change));
+    records.iter().for_each(|record| push(&mut log, record));
     log
+}
+
+/// Appends a record to a log.
+pub(super) fn push(log: &mut ChangeLog, record: &Record) {
+    match record {
+        Record::Lease(change) => log.push(change),
+        Record::Counter(counter) => log.push_counter(counter),
+    }
 }
 
 pub(super) fn committed_changes_are_there_in_order_after_reopening(mut subject: impl Subject) {

@@ -1,7 +1,7 @@
 //! Stores without a disk: one that can be reopened, for the lab, and one that keeps nothing.
 
 use super::{Error, LeaseStore};
-use crate::lease::{Change, ChangeLog, RecordError};
+use crate::lease::{ChangeLog, Record, RecordError};
 use std::io;
 
 /// A store for tests: what a commit accepted is what a crash leaves, and it can be told to be full.
@@ -19,11 +19,11 @@ impl MemoryStore {
     ///
     /// # Errors
     /// The octets are not records that a store kept.
-    pub fn open(records: Vec<u8>, mut replay: impl FnMut(&Change)) -> Result<Self, RecordError> {
+    pub fn open(records: Vec<u8>, mut replay: impl FnMut(&Record)) -> Result<Self, RecordError> {
         let mut rest = records.as_slice();
         while !rest.is_empty() {
-            let (change, behind) = Change::read(rest)?;
-            replay(&change);
+            let (record, behind) = Record::read(rest)?;
+            replay(&record);
             rest = behind;
         }
         Ok(Self {
@@ -87,7 +87,7 @@ mod tests {
     impl Subject for Memory {
         type Store = MemoryStore;
 
-        fn open(&mut self) -> (MemoryStore, Vec<Change>) {
+        fn open(&mut self) -> (MemoryStore, Vec<Record>) {
             let mut found = Vec::new();
             let store = MemoryStore::open(self.0.clone(), |change| found.push(*change));
             (store.expect("what a store kept"), found)

@@ -2,7 +2,7 @@
 
 use super::compose::{Message, SERVER};
 use super::engine::{arrival, link};
-use dhcp6s::config::{Config, Lifetimes, Severity, Sources, load, utc};
+use dhcp6s::config::{Config, Lifetimes, Look, Severity, Sources, load, render, utc};
 use dhcp6s::engine::{DropReason, Engine, Outbox};
 use dhcp6s::lease::{LeaseTable, Secret, Timestamp};
 use dhcp6s::wire::{Duid, MessageType};
@@ -35,7 +35,10 @@ pub fn config(octets: &[u8]) {
         .iter()
         .filter(|it| it.severity == Severity::Error);
     assert_eq!(errors.count() == 0, loaded.is_some());
-    assert!(diagnostics.len() <= 201, "{}", diagnostics.len());
+    assert!(diagnostics.len() <= 302, "{}", diagnostics.len());
+    let shown = render(&diagnostics, Look::Plain);
+    assert!(shown.chars().all(|it| it == '\n' || !it.is_control()));
+    assert!(shown.lines().all(|it| it.chars().count() < 1000));
     for diagnostic in &diagnostics {
         let file = read(&diagnostic.file).unwrap_or_default();
         let line = diagnostic.to_string();

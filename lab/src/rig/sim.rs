@@ -136,7 +136,7 @@ fn boot(
     now: Timestamp,
 ) -> Result<(Engine, MemoryStore), RigError> {
     let mut table = LeaseTable::default();
-    let store = MemoryStore::open(records, |change| table.apply(change))
+    let store = MemoryStore::open(records, |record| table.replay(record))
         .map_err(|error| RigError(format!("the leases cannot be read: {error}")))?;
     let duid = Duid::new(&SERVER_DUID).expect("a DUID of 10 octets");
     let secret = Secret::new(SECRET);

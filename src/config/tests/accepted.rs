@@ -132,21 +132,6 @@ fn a_host_keeps_its_prefixes_addresses_and_pool() {
 }
 
 #[test]
-fn a_key_is_accepted_and_not_used_yet() {
-    let config = warned(
-        "keyinfo branch-key { realm \"branch.example\"; keyid 4096;
-\tsecret \"c2VjcmV0LXNlY3JldC0xMg==\"; expire \"forever\"; };
-host branch { duid 00:01:02; delayedkey branch-key; };",
-        &[
-            "F:1:9: warning: `keyinfo` is not used by the server",
-            "F:3:30: warning: `delayedkey` has no effect yet; messages of this client are not \
-             authenticated",
-        ],
-    );
-    assert_eq!(config.hosts.len(), 1);
-}
-
-#[test]
 fn a_missing_include_is_left_out() {
     let files = [
         (

@@ -2,6 +2,7 @@
 
 mod accepted;
 mod futile;
+mod keys;
 mod limits;
 mod recovery;
 mod refused;

@@ -111,7 +111,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         "keyinfo k { keyid 1; secret \"MTIz\"; };",
         &[
             "F:1:9: `keyinfo k` has no `realm`; add it",
-            "F:1:9: warning: `keyinfo` is not used by the server",
+            "F:1:9: warning: `keyinfo k` is used by no host; name it in the `delayedkey` of one",
         ],
     ),
     (
@@ -245,15 +245,4 @@ fn what_is_allowed_is_said_where_nothing_is_close() {
             .starts_with("F:1:64: `unicast` is not an option; one of ")
     );
     assert_eq!(found[0].span, 63..70);
-}
-
-#[test]
-fn a_repeated_key_number_is_a_warning() {
-    warned(
-        "keyinfo k { realm \"r\"; keyid 1; keyid 2; secret \"MTIz\"; };",
-        &[
-            "F:1:9: warning: `keyinfo` is not used by the server",
-            "F:1:33: warning: `keyid` is given again; the first one counts",
-        ],
-    );
 }

@@ -12,7 +12,7 @@
 //! stands, a frame was begun. Clients choose parts of a record, and not knowing the mark, none of them can
 //! place something in a DUID that passes for a frame.
 
-use crate::lease::{Change, ChangeLog, RecordError};
+use crate::lease::{ChangeLog, Record, RecordError};
 
 const MAGIC: [u8; 7] = *b"dhcp6sJ";
 
@@ -143,13 +143,13 @@ impl<'a> Frame<'a> {
         Self::HEADER_LEN + self.records.len()
     }
 
-    /// Hands out the changes in order, and returns how many there were.
-    pub(super) fn replay(&self, mut replay: impl FnMut(&Change)) -> Result<u64, FrameFlaw> {
+    /// Hands out the records in order, and returns how many there were.
+    pub(super) fn replay(&self, mut replay: impl FnMut(&Record)) -> Result<u64, FrameFlaw> {
         let mut rest = self.records;
         let mut count = 0;
         while !rest.is_empty() {
-            let (change, behind) = Change::read(rest).map_err(FrameFlaw::Record)?;
-            replay(&change);
+            let (record, behind) = Record::read(rest).map_err(FrameFlaw::Record)?;
+            replay(&record);
             rest = behind;
             count += 1;
         }

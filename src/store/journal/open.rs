@@ -6,7 +6,7 @@ use super::format::FrameBuffer;
 use super::replay::Replayed;
 use super::segment::failed;
 use super::{Journal, Limits};
-use crate::lease::Change;
+use crate::lease::Record;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, File};
@@ -15,14 +15,14 @@ use std::path::Path;
 use std::process;
 
 impl Journal {
-    /// Opens the journal in a directory, which is made if there is none, and replays every change in the
+    /// Opens the journal in a directory, which is made if there is none, and replays every record in the
     /// order in which they were committed. What was replayed ahead of an error must be forgotten.
     ///
     /// The lock belongs to the process that opens the journal and to those that it forks.
     ///
     /// # Errors
     /// The journal is in use, the file system refuses something, or what was committed is not all there.
-    pub fn open(dir: &Path, replay: impl FnMut(&Change)) -> Result<Self, OpenError> {
+    pub fn open(dir: &Path, replay: impl FnMut(&Record)) -> Result<Self, OpenError> {
         Self::open_with(dir, Limits::default(), Box::new(RealDisk), replay)
     }
 
@@ -30,7 +30,7 @@ impl Journal {
         dir: &Path,
         limits: Limits,
         mut disk: Box<dyn Disk>,
-        replay: impl FnMut(&Change),
+        replay: impl FnMut(&Record),
     ) -> Result<Self, OpenError> {
         create_dir(&mut *disk, dir).map_err(failed("create", dir))?;
         let lock = lock(dir)?;

@@ -13,7 +13,7 @@ use super::disk::{Disk, is_full, write_all};
 use super::error::{Damage, OpenError};
 use super::format::{Frame, HeaderFlaw, Mark, SegmentHeader};
 use super::segment::{Segment, failed};
-use crate::lease::Change;
+use crate::lease::Record;
 use crate::store::Error;
 use std::collections::VecDeque;
 use std::fmt;
@@ -85,7 +85,7 @@ pub(super) struct Last {
     octets: Vec<u8>,
 }
 
-impl<R: FnMut(&Change)> Replayed<R> {
+impl<R: FnMut(&Record)> Replayed<R> {
     pub(super) fn new(replay: R) -> Self {
         Self {
             replay,

@@ -10,7 +10,7 @@ use std::ops::Range;
 struct Written {
     dir: TempDir,
     octets: Vec<u8>,
-    batches: Vec<(Range<usize>, Vec<Change>)>,
+    batches: Vec<(Range<usize>, Vec<Record>)>,
 }
 
 impl Written {
@@ -43,7 +43,7 @@ impl Written {
     }
 
     /// The changes of all batches but the last.
-    fn before_last(&self) -> Vec<Change> {
+    fn before_last(&self) -> Vec<Record> {
         let (_, before) = self.batches.split_last().expect("three batches");
         before
             .iter()
@@ -51,14 +51,14 @@ impl Written {
             .collect()
     }
 
-    fn all(&self) -> Vec<Change> {
+    fn all(&self) -> Vec<Record> {
         self.batches
             .iter()
             .flat_map(|(_, changes)| changes.clone())
             .collect()
     }
 
-    fn open_with(&self, octets: &[u8]) -> Result<(Journal, Vec<Change>), OpenError> {
+    fn open_with(&self, octets: &[u8]) -> Result<(Journal, Vec<Record>), OpenError> {
         fs::write(segment(self.dir.path(), 1), octets).expect("a file");
         open(self.dir.path())
     }
@@ -76,7 +76,7 @@ impl Written {
 }
 
 /// Where a journal was refused.
-fn refused(result: Result<(Journal, Vec<Change>), OpenError>) -> (u64, Damage) {
+fn refused(result: Result<(Journal, Vec<Record>), OpenError>) -> (u64, Damage) {
     match result {
         Err(OpenError::Damaged { offset, damage, .. }) => (offset, damage),
         other => panic!("opened, or refused without a place: {other:?}"),

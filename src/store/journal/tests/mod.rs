@@ -8,8 +8,8 @@ mod tmpfs;
 
 use super::format::SegmentHeader;
 use super::{Journal, Limits, OpenError};
-use crate::lease::Change;
-use crate::store::contract::{Subject, change, contract_tests, log};
+use crate::lease::Record;
+use crate::store::contract::{Subject, change, contract_tests, log, push};
 use crate::store::{LeaseStore, journal::segment::Segment};
 use disk::TestDisk;
 use std::fs;
@@ -29,7 +29,7 @@ fn open_on(
     disk: &TestDisk,
     dir: &Path,
     limits: Limits,
-) -> Result<(Journal, Vec<Change>), OpenError> {
+) -> Result<(Journal, Vec<Record>), OpenError> {
     let mut found = Vec::new();
     let disk = Box::new(disk.clone());
     let journal = Journal::open_with(dir, limits, disk, |change| found.push(*change))?;
@@ -37,7 +37,7 @@ fn open_on(
 }
 
 /// Opens with a disk that works.
-fn open(dir: &Path) -> Result<(Journal, Vec<Change>), OpenError> {
+fn open(dir: &Path) -> Result<(Journal, Vec<Record>), OpenError> {
     open_on(&TestDisk::default(), dir, Limits::default())
 }
 
@@ -58,7 +58,7 @@ impl OnDisk {
 impl Subject for OnDisk {
     type Store = Journal;
 
-    fn open(&mut self) -> (Journal, Vec<Change>) {
+    fn open(&mut self) -> (Journal, Vec<Record>) {
         let dir = self.dir.path();
         open_on(&self.disk, dir, Limits::default()).expect("a good journal")
     }

@@ -19,14 +19,14 @@ fn segments(dir: &Path) -> Vec<u64> {
         .collect()
 }
 
-fn restated(changes: &[Change]) -> ChangeLog {
+fn restated(changes: &[Record]) -> ChangeLog {
     let mut log = log(changes);
     log.set_restated_all();
     log
 }
 
 /// Commits changes of one lease until the journal asks for a restatement.
-fn grow(journal: &mut Journal) -> Change {
+fn grow(journal: &mut Journal) -> Record {
     let mut last = change(1, 0);
     for time in 1..1000 {
         if journal.wants_restatement() {
@@ -234,10 +234,19 @@ fn a_segment_that_is_missing_is_named_wherever_it_is() {
 /// What a server does, as far as a store sees it: changes, and a restatement of everything when asked.
 struct Server {
     /// The last change of each lease that was made durable.
-    promised: BTreeMap<u8, Change>,
+    promised: BTreeMap<u8, Record>,
     /// Those that an interrupted commit may or may not have made durable.
-    open: Vec<(u8, Change)>,
+    open: Vec<(u8, Record)>,
     time: u64,
+}
+
+/// What `change` was given to make it.
+fn number(record: &Record) -> u8 {
+    let duid = match record {
+        Record::Lease(change) => change.holder.duid,
+        Record::Counter(counter) => counter.duid,
+    };
+    *duid.as_bytes().last().expect("ten octets")
 }
 
 impl Server {
@@ -252,10 +261,10 @@ impl Server {
             restating = journal.wants_restatement().then(|| restating.unwrap_or(0));
             if let Some(from) = restating.as_mut() {
                 for (_, change) in self.promised.range(*from..).take(4) {
-                    log.push(change);
+                    push(&mut log, change);
                 }
                 // The lease that this log changes is stated by it, and last.
-                log.push(&self.open[0].1);
+                push(&mut log, &self.open[0].1);
                 match self.promised.range(*from..).nth(4) {
                     Some((next, _)) => *from = *next,
                     None => log.set_restated_all(),
@@ -267,11 +276,10 @@ impl Server {
         Ok(())
     }
 
-    fn check(&self, found: &[Change]) {
+    fn check(&self, found: &[Record]) {
         let mut leases = BTreeMap::new();
         for change in found {
-            let lease = change.prefix.address().octets()[15];
-            leases.insert(lease, *change);
+            leases.insert(number(change), *change);
         }
         let mut with_open = self.promised.clone();
         with_open.extend(self.open.iter().copied());
@@ -320,7 +328,7 @@ fn a_disk_that_stops_in_any_operation_costs_no_promised_lease() {
 
 impl Server {
     /// Takes over what was found, which has what was open or has not.
-    fn settle(&mut self, found: &[Change]) {
+    fn settle(&mut self, found: &[Record]) {
         let open: Vec<_> = self.open.drain(..).collect();
         let there = open
             .into_iter()
