@@ -1,5 +1,6 @@
 //! A machine of its own for servers that use the default paths: a cable to a client, folders in memory in place of
 //! those of this machine, and a syslog that the test itself listens to.
+#![allow(dead_code, reason = "no test needs all of it")]
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,6 +13,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use dhcp6lab::link::watch::Watch;
 use dhcp6lab::link::{Cable, Namespace};
 use dhcp6lab::rig::server::PATIENCE;
 use dhcp6lab::rig::{INTERFACE, SERVER_DUID};
@@ -28,6 +30,8 @@ const FENCE: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xfe);
 /// The client's and the server's addresses with global scope.
 pub(crate) const CLIENT_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 0xc1);
 pub(crate) const SERVER_GLOBAL: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);
+/// The interface of both at the second cable.
+pub(crate) const SECOND: &str = "eth1";
 /// All_DHCP_Relay_Agents_and_Servers.
 pub(crate) const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// How long an answer may take before the question is asked again.
@@ -39,7 +43,9 @@ pub(crate) struct Machine {
     client: Namespace,
     syslog: Syslog,
     index: u32,
-    sockets: HashMap<Ipv6Addr, UdpSocket>,
+    second: u32,
+    /// By address and interface.
+    sockets: HashMap<(Ipv6Addr, u32), UdpSocket>,
     fences: u8,
 }
 
@@ -50,6 +56,7 @@ impl Machine {
             client,
             ..
         } = Cable::lay([0x02, 0, 0, 0, 0, 0xc1]).expect("a cable");
+        lay_second(&namespace, &client);
         for place in ["/dev", "/run", "/var/lib/dhcpv6", "/etc/wide-dhcpv6"] {
             let mounted = namespace.mount_memory(Path::new(place), 4 << 20);
             mounted.expect("memory in place of a folder");
@@ -58,12 +65,17 @@ impl Machine {
         // of that name.
         namespace.run(devices).expect("devices");
         let syslog = Syslog::new(&namespace);
-        let index = client.run(|| if_nametoindex(INTERFACE).expect("an interface"));
+        let index = |name: &'static str| {
+            let index = client.run(move || if_nametoindex(name));
+            index.expect("an interface")
+        };
+        let (index, second) = (index(INTERFACE), index(SECOND));
         let machine = Self {
             namespace,
             client,
             syslog,
             index,
+            second,
             sockets: HashMap::new(),
             fences: 0,
         };
@@ -76,6 +88,16 @@ impl Machine {
         let duid = [&length.to_ne_bytes()[..], &SERVER_DUID].concat();
         machine.write("/var/lib/dhcpv6/dhcp6s_duid", &duid);
         machine
+    }
+
+    /// The client's interfaces: at the first cable, and at the second.
+    pub(crate) fn interfaces(&self) -> [u32; 2] {
+        [self.index, self.second]
+    }
+
+    /// The namespace of the client.
+    pub(crate) fn client(&self) -> &Namespace {
+        &self.client
     }
 
     /// Writes a file as programs of the machine see it.
@@ -99,13 +121,22 @@ impl Machine {
 
     /// Sends a message from one of the client's addresses; returns where the answer will come.
     pub(crate) fn send(&mut self, message: &[u8], from: Ipv6Addr, to: Ipv6Addr) -> &UdpSocket {
-        let index = self.index;
+        self.send_through(self.index, message, from, to)
+    }
+
+    fn send_through(
+        &mut self,
+        index: u32,
+        message: &[u8],
+        from: Ipv6Addr,
+        to: Ipv6Addr,
+    ) -> &UdpSocket {
         let at = move |address: Ipv6Addr, port| match address {
             CLIENT_GLOBAL | SERVER_GLOBAL => SocketAddrV6::new(address, port, 0, 0),
             _ => SocketAddrV6::new(address, port, 0, index),
         };
         // Kept, for a socket lives until the last program that another test is starting has let go of it.
-        let socket = self.sockets.entry(from).or_insert_with(|| {
+        let socket = self.sockets.entry((from, index)).or_insert_with(|| {
             let bound = self.client.run(move || UdpSocket::bind(at(from, 546)));
             bound.expect("the client's port")
         });
@@ -116,11 +147,16 @@ impl Machine {
 
     /// Asks something of the server, until it has answered that: then it is done with all that came before.
     pub(crate) fn settle(&mut self) {
+        self.settle_through(self.index);
+    }
+
+    /// The same at another interface of the client.
+    pub(crate) fn settle_through(&mut self, index: u32) {
         self.fences = self.fences.wrapping_add(1);
         let question = [11, 0xfe, 0, self.fences];
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let socket = self.send(&question, FENCE, GROUP);
+            let socket = self.send_through(index, &question, FENCE, GROUP);
             socket.set_read_timeout(Some(PAUSE)).expect("a timeout");
             let mut buffer = [0; 1500];
             while let Ok(length) = socket.recv(&mut buffer) {
@@ -158,6 +194,29 @@ impl Machine {
         let text = String::from_utf8(held).expect("text");
         assert!(text.ends_with('\n'), "{text:?}");
         text.trim_end().parse().expect("a number")
+    }
+}
+
+/// Lays another cable between the two machines, with the address `2001:db8:2::1/64` at the server's end.
+fn lay_second(server: &Namespace, client: &Namespace) {
+    let ip = |namespace: &Namespace, words: &str| {
+        let mut ip = Command::new("ip");
+        ip.args(words.split(' '));
+        namespace.command(ip).expect("the system lets us");
+    };
+    let other = client.path().file_name().unwrap_or_default();
+    let other = other.to_string_lossy();
+    let pair = format!("link add {SECOND} type veth peer name {SECOND} netns {other}");
+    ip(server, &pair);
+    let address = |address: String| format!("addr add {address} dev {SECOND} nodad");
+    ip(server, &address("2001:db8:2::1/64".to_owned()));
+    ip(client, &address(format!("{FENCE}/64")));
+    for namespace in [server, client] {
+        ip(namespace, &format!("link set {SECOND} up"));
+    }
+    for namespace in [server, client] {
+        let watch = Watch::new(namespace).expect("word of changes");
+        watch.until_ready(namespace, SECOND).expect("an address");
     }
 }
 
