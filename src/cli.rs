@@ -48,7 +48,7 @@ Files:
 
 Signals:
   TERM, INT      end at once; leases stay valid, and the next start knows them.
-  HUP            ignored with a warning; restart the server to read the configuration again.
+  HUP            read the configuration again; with a mistake in it, the old one stays in force.
 
 Several interfaces are served by several processes, each with its own -P.
 

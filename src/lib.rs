@@ -11,6 +11,7 @@ pub mod engine;
 pub mod identity;
 pub mod lease;
 pub mod logging;
+pub mod reading;
 pub mod secret;
 pub mod server;
 pub mod store;

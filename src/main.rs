@@ -1,12 +1,13 @@
 //! Arguments → configuration → detach → server → exit status. No decisions.
 
 use dhcp6s::cli::{Arguments, Leases};
-use dhcp6s::config::{self, Config, Sources};
+use dhcp6s::config::Config;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
+use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::server::process::{Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
@@ -14,13 +15,15 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 fn main() -> ExitCode {
     let mut arguments = match Arguments::read(std::env::args_os()) {
         Ok(arguments) => arguments,
         Err(status) => return status,
     };
-    let config = match prepare(&mut arguments) {
+    let reading = Reading::new(&arguments);
+    let config = match prepare(&mut arguments, &reading) {
         Ok(config) => config,
         Err(complaint) => {
             complaint.iter().for_each(|it| complain(it));
@@ -38,12 +41,12 @@ fn main() -> ExitCode {
             }
         },
     };
-    serve(&arguments, config, detached)
+    serve(&arguments, config, reading, detached)
 }
 
 /// Checks everything that can be checked before the process detaches. The error is a line to print, unless all
 /// has been said.
-fn prepare(arguments: &mut Arguments) -> Result<Config, Option<String>> {
+fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Option<String>> {
     if let Some(warning) = arguments.warning() {
         complain(warning);
     }
@@ -52,30 +55,26 @@ fn prepare(arguments: &mut Arguments) -> Result<Config, Option<String>> {
         let (name, there) = (arguments.interface.clone(), links::names());
         return Err(one(&server::Error::NoInterface { name, there }));
     }
-    let sources = Sources {
-        read: &|path| config::read_bounded(std::fs::File::open(path)?),
-        interface_exists: &|name| links::index(name).is_some(),
-        addresses_of: &|name| Some(links::read(name, links::index(name)?).ok()?.addresses),
-        now: jiff::ZonedDateTime::now(),
+    let tell = |findings: &Findings| {
+        diagnostics::print(&findings.in_files);
+        findings.beside.iter().for_each(|it| complain(it));
     };
-    let loaded = config::load(&arguments.config, &sources).map_err(|found| {
-        diagnostics::print(&found);
+    let (config, findings) = reading.first().map_err(|findings| {
+        tell(&findings);
         None
     })?;
-    diagnostics::print(&loaded.warnings);
-    if let Some(warning) = loaded.config.nothing_for(&arguments.interface) {
-        complain(&warning);
-    }
-    let mut config = loaded.config;
-    arguments
-        .add_dns_servers(&mut config)
-        .map_err(|error| one(&error))?;
+    tell(&findings);
     arguments.make_absolute().map_err(|error| one(&error))?;
     Ok(config)
 }
 
 /// Runs the server to its end. Until it is ready, a failure is reported to whoever started it.
-fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> ExitCode {
+fn serve(
+    arguments: &Arguments,
+    config: Config,
+    reading: Reading,
+    detached: Option<Detached>,
+) -> ExitCode {
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| OsString::from("dhcp6s"));
@@ -101,7 +100,7 @@ fn serve(arguments: &Arguments, config: Config, detached: Option<Detached>) -> E
             tracing::warn!("cannot let go of standard error: {error}");
         }
     };
-    let outcome = server.run(engine, store, ready);
+    let outcome = server.run(engine, store, Arc::new(move || reading.again()), ready);
     drop(pid_file);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -323,7 +323,7 @@ fn a_hangup_is_no_reason_to_end() {
     bench.configure("");
     let (process, mut log) = bench.start(bench.command(), "lo");
     process.signal(Signal::SIGHUP).expect("it is there");
-    until(&mut log, "restart the server");
+    until(&mut log, "server reloaded");
     end(process, Signal::SIGTERM);
 }
 

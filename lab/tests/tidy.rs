@@ -22,14 +22,15 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("store", &["lease"]),
     ("diagnostics", &["config"]),
     ("secret", &[]),
+    ("control", &["wire", "lease", "secret"]),
     (
         "server",
-        &["wire", "lease", "config", "engine", "store", "control"],
+        &["wire", "lease", "config", "control", "engine", "store"],
     ),
-    ("control", &["wire", "lease", "secret"]),
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),
+    ("reading", &["cli", "config", "server"]),
 ];
 
 /// The modules that decide and nothing else: what comes out depends on what is handed in alone.

@@ -23,7 +23,7 @@ mod surroundings;
 mod tests;
 
 pub(crate) use diagnostic::nearest;
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, LISTED_MAX, Severity};
 pub use excerpt::Excerpt;
 pub use model::{
     Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
@@ -79,6 +79,8 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
     /// The files that were read, by the names that they were opened with, in the order of reading.
     pub files: Vec<String>,
+    /// Whether there is no such file, so that the configuration is empty.
+    pub missing: bool,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -112,6 +114,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
+        missing: false,
         report: Report::default(),
     };
     loader.first(path);
@@ -120,6 +123,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         read_names,
         statements,
         gaps,
+        missing,
         mut report,
         ..
     } = loader;
@@ -137,6 +141,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
             config,
             warnings: diagnostics,
             files: read_names,
+            missing,
         })
     }
 }
@@ -149,6 +154,7 @@ struct Loader<'a> {
     open: Vec<String>,
     statements: Vec<Statement>,
     gaps: bool,
+    missing: bool,
     report: Report,
 }
 
@@ -159,12 +165,15 @@ impl Loader<'_> {
             read => {
                 let number = self.add(path, Vec::new());
                 match read {
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => self.report.about(
-                        number,
-                        Severity::Warning,
-                        "there is no such file".to_owned(),
-                        "the configuration is empty",
-                    ),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.missing = true;
+                        self.report.about(
+                            number,
+                            Severity::Warning,
+                            "there is no such file".to_owned(),
+                            "the configuration is empty",
+                        );
+                    }
                     Err(error) => self.report.about(
                         number,
                         Severity::Error,

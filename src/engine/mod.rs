@@ -1,8 +1,8 @@
 //! The decisions: one arrival, the leases and the time in; an answer and changes out.
 //!
 //! The life of a message: the relay chain is opened (`relay`), the message becomes a `Query`
-//! or is dropped (`admit`), one function per message type drafts the answer (`solicit` … `inform`), the
-//! draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
+//! or is dropped (`admit`), so it is if its client has a key and did not use it (`authenticate`), one function per
+//! message type drafts the answer (`solicit` … `inform`), the draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
 //! Until the answer stands, nothing has changed, so every reason to drop a message comes before its first
 //! change.
 //!
@@ -12,6 +12,7 @@
 mod admit;
 mod answer;
 mod assign;
+mod authenticate;
 mod confirm;
 mod decline;
 mod draft;
@@ -33,9 +34,13 @@ pub use drops::{Counters, DropReason};
 pub use outbox::{Answer, Outbox};
 
 use crate::config::{Config, Interface};
-use crate::lease::{ChangeLog, LeaseTable, Placement, Prefix, Runs, Secret, Timestamp};
+use crate::lease::{
+    Change, ChangeLog, IaKey, Lease, LeaseState, LeaseTable, Placement, Prefix, Runs, Secret,
+    Timestamp,
+};
 use crate::wire::{Duid, MessageType};
 use admit::{Kind, Query};
+use authenticate::Authenticator;
 use draft::Draft;
 use stateless::Stateless;
 use std::collections::HashMap;
@@ -79,6 +84,7 @@ pub struct Engine {
     /// Prefixes whose addresses fit the link.
     on_link: Vec<Prefix>,
     stateless: Stateless,
+    keys: Authenticator,
     /// Whether changes cannot be made durable at present.
     read_only: bool,
     draft: Draft,
@@ -95,36 +101,51 @@ impl Engine {
         link: Link,
         table: LeaseTable,
     ) -> Self {
+        let nothing = Config::default();
         let mut engine = Self {
             server_duid,
             placement: Placement::new(secret),
-            interface: config
-                .interfaces
-                .iter()
-                .find(|it| it.name == link.name)
-                .cloned(),
+            stateless: Stateless::new(&nothing.options),
+            keys: Authenticator::new(secret, &nothing.keys),
+            config: nothing,
+            link,
+            table,
+            interface: None,
             hosts: HashMap::new(),
             on_link: Vec::new(),
-            stateless: Stateless::new(&config.options),
-            config,
-            link: Link::default(),
-            table,
             read_only: false,
             draft: Draft::default(),
             counters: Counters::default(),
         };
-        for (index, host) in engine.config.hosts.iter().enumerate() {
+        engine.configure(config);
+        engine
+    }
+
+    /// Puts a configuration in force in place of the one before. Leases stay as they are: each client hears
+    /// at its next message what it may keep, and what is taken from it stays taken for as long as it was told.
+    pub fn configure(&mut self, config: Config) {
+        let mut interfaces = config.interfaces.iter();
+        self.interface = interfaces.find(|it| it.name == self.link.name).cloned();
+        self.hosts.clear();
+        for (index, host) in config.hosts.iter().enumerate() {
             if let Some(duid) = host.duid {
-                engine.hosts.entry(duid).or_insert(index);
+                self.hosts.entry(duid).or_insert(index);
             }
         }
-        engine.set_link(link);
-        engine
+        self.stateless = Stateless::new(&config.options);
+        self.keys.set_keys(&config.keys);
+        self.config = config;
+        self.survey();
     }
 
     /// Takes over the addresses that the server has on the link now.
     pub fn set_link(&mut self, link: Link) {
         self.link = link;
+        self.survey();
+    }
+
+    /// Works out what follows from the addresses on the link and the configuration together.
+    fn survey(&mut self) {
         // What no pool gives out: the server's own addresses, and what belongs to hosts.
         let mut excluded = Runs::default();
         let own = self
@@ -176,6 +197,7 @@ impl Engine {
     fn decide(&mut self, arrival: &Arrival<'_>, draft: &mut Draft, outbox: &mut Outbox) -> Verdict {
         let (hops, message) = relay::open(arrival)?;
         let query = admit::admit(&self.server_duid, arrival, hops, message)?;
+        self.authenticate(&query, draft)?;
         let message_type = match query.kind {
             Kind::Solicit => self.solicit(&query, draft)?,
             Kind::Request => self.request(&query, draft)?,
@@ -186,13 +208,17 @@ impl Engine {
             Kind::Decline => self.decline(&query, draft)?,
             Kind::InformationRequest => Self::inform(draft),
         };
-        if self.read_only && !draft.changes().is_empty() {
+        if self.read_only && draft.needs_store() {
             return Err(DropReason::StoreFull);
         }
         self.write(arrival, &query, message_type, draft, outbox)?;
         for change in draft.changes() {
             self.table.apply(change);
             outbox.log.push(change);
+        }
+        if let Some(counter) = &draft.session.counter {
+            self.table.set_counter(counter);
+            outbox.log.push_counter(counter);
         }
         Ok(message_type)
     }
@@ -202,7 +228,27 @@ impl Engine {
         self.read_only = read_only;
     }
 
-    /// States up to `count` leases again from `cursor` on, and says where to go on; `None` at the end.
+    /// Forgets a binding because the operator says so: every lease that it has becomes free at once, also for
+    /// others, although its client may go on using it. Says how many there were. The changes are behind those
+    /// that the log holds already; until that is durable, a restart brings the binding back.
+    pub fn remove(&mut self, now: Timestamp, key: &IaKey, log: &mut ChangeLog) -> usize {
+        self.table.expire(now);
+        let held: Vec<Change> = self.table.active(key).map(Lease::change).collect();
+        for lease in &held {
+            let change = Change {
+                state: LeaseState::Released,
+                changed: now,
+                preferred_until: now,
+                valid_until: now,
+                ..*lease
+            };
+            self.table.apply(&change);
+            log.push(&change);
+        }
+        held.len()
+    }
+
+    /// States up to `count` leases and counters again from `cursor` on, and says where to go on; `None` at the end.
     pub fn restate(&self, cursor: usize, count: usize, log: &mut ChangeLog) -> Option<usize> {
         self.table.restate(cursor, count, log)
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Sources, load};
-use crate::lease::{Change, LeaseState};
+use crate::lease::{Change, IaKind, LeaseState};
 use crate::wire::{Ia, IaAddress, Message, OptionCode, StatusCode, Writer};
 
 const SERVER: [u8; 5] = [0, 3, 0, 1, 1];
@@ -174,4 +174,71 @@ fn a_lease_whose_lifetime_became_zero_is_withdrawn() {
     let reply = ask(&mut second, 1010, &renew).expect("a reply");
     assert_eq!(reply.addresses, [(address, 0)]);
     assert_eq!(leases(&second), leases(&first));
+}
+
+#[test]
+fn a_new_configuration_leaves_nothing_of_the_old_one() {
+    let old = "interface eth0 { address-pool lan 500 1000; allow rapid-commit; preference 9; };
+        pool lan { range 2001:db8:9::10 to 2001:db8:9::1f; };
+        host a { duid 00:03:00:01:02:01; address 2001:db8:1::5 500 1000; };
+        option domain-name-servers 2001:db8::53; option refreshtime 600;";
+    let new = "interface eth0 { address-pool lan 50 100; };
+        pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };
+        host b { duid 00:03:00:01:02:02; address 2001:db8:1::6 50 100; };";
+    let mut reloaded = engine(old, &[]);
+    let fresh = engine(new, &[]);
+    reloaded.configure(fresh.config.clone());
+    let facts = |engine: &Engine| {
+        let mut hosts: Vec<_> = engine.hosts.iter().map(|(k, v)| (*k, *v)).collect();
+        hosts.sort();
+        (
+            format!("{:?}{:?}", engine.interface, engine.on_link),
+            format!("{:?}{:?}", engine.stateless, hosts),
+            engine.table.excluded().clone(),
+            engine.table.unavailable().clone(),
+            engine.link.clone(),
+        )
+    };
+    assert_eq!(facts(&reloaded), facts(&fresh));
+    assert_ne!(facts(&reloaded), facts(&engine(old, &[])));
+}
+
+#[test]
+fn a_binding_is_removed_whole_and_no_other_with_it() {
+    let key = |kind, iaid| IaKey {
+        duid: Duid::new(&[0, 3, 0, 1, 2, 1]).expect("a DUID"),
+        kind,
+        iaid,
+    };
+    let lease = |address: &str, holder, state| Change {
+        prefix: Prefix::host(ip(address)),
+        holder,
+        state,
+        changed: Timestamp(1000),
+        preferred_until: Timestamp(2000),
+        valid_until: Timestamp(3000),
+    };
+    let (removed, active) = (key(IaKind::Na, 1), LeaseState::Active);
+    let before = [
+        lease("2001:db8:1::10", removed, active),
+        lease("2001:db8:1::11", removed, active),
+        lease("2001:db8:1::12", removed, LeaseState::Declined),
+        lease("2001:db8:1::13", key(IaKind::Na, 2), active),
+        lease("2001:db8:1::14", key(IaKind::Pd, 1), active),
+    ];
+    let mut engine = engine("", &before);
+    let mut log = ChangeLog::default();
+    assert_eq!(engine.remove(Timestamp(1500), &removed, &mut log), 2);
+    assert_eq!(log.count(), 2);
+    for (change, is_free) in before.iter().zip([true, true, false, false, false]) {
+        assert_eq!(engine.table().is_free(change.prefix), is_free, "{change}");
+    }
+    assert_eq!(engine.remove(Timestamp(1500), &removed, &mut log), 0);
+    assert_eq!(log.count(), 2);
+    // What ended by itself is not there to be removed.
+    assert_eq!(
+        engine.remove(Timestamp(3001), &key(IaKind::Na, 2), &mut log),
+        0
+    );
+    assert_eq!(log.count(), 2);
 }

@@ -6,25 +6,31 @@
 //! nothing is read, and what overflows is dropped by the socket, to be sent again by clients.
 
 mod batch;
+mod commands;
 mod committer;
 pub mod links;
 mod port;
 pub mod process;
 mod rarely;
+mod reload;
 mod socket;
 
+use crate::control::Command;
 use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
-use crate::lease::{Record, Timestamp};
+use crate::lease::{ChangeLog, Record, Timestamp};
 use crate::store::{self, LeaseStore};
 use batch::{Batch, Outcome};
+use commands::Commands;
 use committer::Committer;
 use port::Port;
 use rarely::Rarely;
 use std::io;
 use std::net::UdpSocket;
+use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
+pub use reload::ReadConfig;
 pub use socket::Error as SocketError;
 
 /// Leases that are stated again with each batch while the store wants it.
@@ -98,8 +104,9 @@ impl Server {
         links::read(&self.interface, self.index).map_err(system("read the addresses"))
     }
 
-    /// Serves until SIGTERM or SIGINT; `ready` is called when the first message can be answered. At the end
-    /// all answers that were decided on are durable and sent.
+    /// Serves until SIGTERM, SIGINT or [`Command::Stop`]; `read` is how the configuration is read anew, and
+    /// `ready` is called when the first message can be answered. At the end all answers that were decided on
+    /// are durable and sent.
     ///
     /// # Errors
     /// The disk fails, or the system refuses what a server needs.
@@ -107,19 +114,21 @@ impl Server {
         self,
         engine: Engine,
         store: Box<dyn LeaseStore>,
+        read: Arc<ReadConfig>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(system("start the event loop"))?;
-        runtime.block_on(self.serve(engine, store, ready))
+        runtime.block_on(self.serve(engine, store, read, ready))
     }
 
     async fn serve(
         self,
         engine: Engine,
         store: Box<dyn LeaseStore>,
+        read: Arc<ReadConfig>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut port = Port::new(self.interface.clone(), self.index, self.socket)?;
@@ -130,6 +139,7 @@ impl Server {
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
         let changes = links::Changes::listen().map_err(system("listen for address changes"))?;
+        let mut commands = Commands::new(read);
         let mut decider = Decider::new(engine);
         let mut idle = vec![Batch::new(), Batch::new()];
         // What changed before anybody listened was not told.
@@ -137,6 +147,11 @@ impl Server {
         tracing::info!("serving on {}", self.interface);
         ready();
         loop {
+            if commands.wants_batch()
+                && let Some(batch) = idle.pop()
+            {
+                idle.extend(decider.obey(&mut commands, batch, &committer));
+            }
             tokio::select! {
                 _ = terminate.recv() => {
                     tracing::info!("received SIGTERM");
@@ -147,7 +162,14 @@ impl Server {
                     break;
                 }
                 _ = hangup.recv() => {
-                    tracing::warn!("received SIGHUP: to use a changed configuration, restart the server");
+                    tracing::info!("received SIGHUP");
+                    if commands.take(Command::Reload).is_break() { break }
+                }
+                config = commands.reload.next() => {
+                    if let Some(config) = config {
+                        decider.engine.configure(config);
+                        tracing::info!("server6_reload: server reloaded");
+                    }
                 }
                 batch = committer.next() => {
                     let batch = batch?;
@@ -175,6 +197,14 @@ impl Server {
                     Err(error) => tracing::error!("receive failed: {error}"),
                 },
             }
+        }
+        // A binding that was to be forgotten is not kept because the server was told to end as well.
+        while commands.wants_batch() {
+            let batch = match idle.pop() {
+                Some(batch) => batch,
+                None => committer.next().await?,
+            };
+            idle.extend(decider.obey(&mut commands, batch, &committer));
         }
         let finished = committer.finish();
         tracing::info!("{}", decider.engine.counters());
@@ -262,18 +292,26 @@ impl Decider {
         self.full || !batch.outbox.is_empty() || batch.outbox.log.restated_all()
     }
 
+    /// Does by means of an idle batch what the operator asks for. Returns the batch if it is idle still.
+    fn obey(
+        &mut self,
+        commands: &mut Commands,
+        mut batch: Batch,
+        committer: &Committer,
+    ) -> Option<Batch> {
+        if commands.fill(&mut self.engine, now(), &mut batch) {
+            committer.commit(batch);
+            return None;
+        }
+        Some(batch)
+    }
+
     /// Logs what became of a message. Its changes are the records of the log from the octet `logged` on.
     fn report(&mut self, arrival: &Arrival<'_>, verdict: Verdict, outbox: &Outbox, logged: usize) {
         match verdict {
             Ok(message_type) => {
                 tracing::debug!("{message_type} for {}", arrival.source);
-                if tracing::enabled!(tracing::Level::INFO) {
-                    let mut records = outbox.log.records().get(logged..).unwrap_or_default();
-                    while let Ok((record, rest)) = Record::read(records) {
-                        tracing::info!("{record}");
-                        records = rest;
-                    }
-                }
+                tell_changes(&outbox.log, logged);
                 if outbox.last().is_some_and(|answer| answer.lacks)
                     && let Some(count) = self.lacks.count(Instant::now())
                 {
@@ -308,6 +346,17 @@ impl Decider {
             (true, Restatement::Idle) => Restatement::From(0),
             (true, going_on) => going_on,
         };
+    }
+}
+
+/// Logs the changes whose records begin at the octet `from` of the log.
+fn tell_changes(log: &ChangeLog, from: usize) {
+    if tracing::enabled!(tracing::Level::INFO) {
+        let mut records = log.records().get(from..).unwrap_or_default();
+        while let Ok((record, rest)) = Record::read(records) {
+            tracing::info!("{record}");
+            records = rest;
+        }
     }
 }
 

@@ -1,7 +1,9 @@
 //! Records and segment files from any octets.
 
 use super::input::Input;
-use dhcp6s::lease::{Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Timestamp};
+use dhcp6s::lease::{
+    Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Record, Timestamp,
+};
 use dhcp6s::store::{Journal, LeaseStore};
 use dhcp6s::wire::Duid;
 use std::fs;
@@ -160,20 +162,20 @@ fn opened(segments: &[Vec<u8>]) {
     };
     assert_eq!(journal.recovery().records, changes.len() as u64);
     let mut table = LeaseTable::default();
-    changes.iter().for_each(|change| table.apply(change));
+    changes.iter().for_each(|record| table.replay(record));
     consistent(&table);
 
     let mut log = ChangeLog::default();
     let more = change(&mut Input::new(b"more"));
     log.push(&more);
     journal.commit(&log).expect("a commit");
-    changes.push(more);
+    changes.push(Record::Lease(more));
     drop(journal);
     let mut again = Vec::new();
     let journal = Journal::open(dir.path(), |change| again.push(*change)).expect("a journal");
     // Segments that a restatement made superfluous are gone by now, with what they held.
     let whole = files(dir.path()).len() == before.len();
-    assert!(changes.ends_with(&again) && again.last() == Some(&more));
+    assert!(changes.ends_with(&again) && again.last() == Some(&Record::Lease(more)));
     assert!(!whole || again.len() == changes.len());
     assert!(journal.recovery().cuts.is_empty());
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use dhcp6lab::load::{Block, Ia, IaKind as LabKind, Lease as LabLease, Promise};
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Timestamp,
 };
 use dhcp6s::store::{Journal, LeaseStore as _};
 use dhcp6s::wire::Duid;
@@ -45,12 +45,14 @@ pub(crate) fn read(folder: &Path) -> Result<Left, String> {
         is_torn: false,
         segments: segments(folder)?,
     };
-    let journal = Journal::open(copy.path(), |change| {
+    let journal = Journal::open(copy.path(), |record| {
         // The table has a place for one holder of each address, so a second one shows only as it comes.
-        if is_anothers(&left.table, change) {
+        if let Record::Lease(change) = record
+            && is_anothers(&left.table, change)
+        {
             left.given_twice.push(change.prefix.to_string());
         }
-        left.table.apply(change);
+        left.table.replay(record);
     })
     .map_err(|error| error.to_string())?;
     left.is_torn = !journal.recovery().cuts.is_empty();
@@ -131,7 +133,7 @@ fn text(key: &IaKey) -> String {
 /// whether that is so; while leases are being restated it is not.
 pub(crate) fn age(folder: &Path) -> Result<bool, String> {
     let mut table = LeaseTable::default();
-    let mut journal = Journal::open(folder, |change| table.apply(change))
+    let mut journal = Journal::open(folder, |record| table.replay(record))
         .map_err(|error| format!("cannot age the journal: {error}"))?;
     // The longest record, so that as few as possible have to be read again.
     let length = |change: &Change| change.holder.duid.as_bytes().len();
