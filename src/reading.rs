@@ -82,7 +82,7 @@ impl Reading {
             in_files: found,
             ..Findings::default()
         })?;
-        if loaded.missing && must_exist {
+        if loaded.files.is_empty() && must_exist {
             findings.beside = vec![format!("{path}: there is no such file")];
             return Err(findings);
         }

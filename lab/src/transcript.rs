@@ -6,8 +6,10 @@ use std::fmt::Write as _;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+use crate::authentication::{MAC_LEN, Signed};
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
 use crate::dissect::{self, Head, Message, Name, NtpPart, Opt, Options, Value};
+use crate::lens::Lens;
 use crate::normalise::Names;
 use crate::rig::{Datagram, SERVER_ADDRESS};
 
@@ -28,10 +30,13 @@ enum What {
     Sent { by: String, datagram: Datagram },
     Received(Datagram),
     Note(String),
+    Ended(String),
 }
 
 /// Where the value of an option begins, so that values stand in a column.
 const VALUE_COLUMN: usize = 9;
+/// The protocol of delayed authentication.
+const DELAYED: u8 = 2;
 /// So many equal octets in a row are written once, with their number.
 const RUN_MIN: usize = 17;
 
@@ -56,6 +61,20 @@ impl Transcript {
         self.push(at, What::Note(note));
     }
 
+    /// The server ended by itself: by that signal, or with that exit status.
+    pub fn ended(&mut self, at: Duration, how: &str) {
+        self.push(at, What::Ended(how.to_owned()));
+    }
+
+    /// How the server ended by itself, if it did.
+    #[must_use]
+    pub fn end(&self) -> Option<&str> {
+        self.entries.iter().find_map(|entry| match &entry.what {
+            What::Ended(how) => Some(how.as_str()),
+            What::Sent { .. } | What::Received(_) | What::Note(_) => None,
+        })
+    }
+
     /// A step that is not a message.
     pub fn step(&mut self, at: Duration, text: &str) {
         self.push(at, What::Note(format!("— {text}")));
@@ -69,20 +88,30 @@ impl Transcript {
     pub fn datagrams(&self) -> impl Iterator<Item = (Duration, &Datagram)> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Sent { datagram, .. } | What::Received(datagram) => Some((entry.at, datagram)),
-            What::Note(_) => None,
+            What::Note(_) | What::Ended(_) => None,
         })
     }
 
     /// The transcript as text.
     #[must_use]
     pub fn render(&self, names: &Names) -> String {
+        self.render_through(names, Lens::default())
+    }
+
+    /// The transcript as text, without what a lens leaves out.
+    #[must_use]
+    pub fn render_through(&self, names: &Names, lens: Lens) -> String {
         let mut page = Page {
             names: names.clone(),
+            lens,
             text: String::new(),
+            from_server: false,
+            mac: None,
         };
         for entry in &self.entries {
             match &entry.what {
                 What::Note(note) => page.line(0, note),
+                What::Ended(how) => page.line(0, &format!("✗ the server ended: {how}")),
                 What::Sent { by, datagram } => page.sent(by, datagram),
                 What::Received(datagram) => page.received(datagram),
             }
@@ -93,7 +122,12 @@ impl Transcript {
 
 struct Page {
     names: Names,
+    lens: Lens,
     text: String,
+    /// Whether what is written at present comes from the server.
+    from_server: bool,
+    /// What the MAC of that is called.
+    mac: Option<&'static str>,
 }
 
 impl Page {
@@ -104,6 +138,7 @@ impl Page {
     }
 
     fn sent(&mut self, by: &str, datagram: &Datagram) {
+        self.begin(datagram, false);
         let tree = dissect::message(&datagram.payload);
         let relayed = dissect::is_relay(tree.message_type);
         let port = if relayed { SERVER_PORT } else { CLIENT_PORT };
@@ -120,18 +155,25 @@ impl Page {
     }
 
     fn received(&mut self, datagram: &Datagram) {
+        self.begin(datagram, true);
         let tree = dissect::message(&datagram.payload);
         let relayed = dissect::is_relay(tree.message_type);
         let port = if relayed { SERVER_PORT } else { CLIENT_PORT };
         let mut head = format!("← server  {}  to ", self.head(&tree));
         self.endpoint(&mut head, datagram.destination, port);
-        let source = datagram.source;
+        let source = self.lens.answer_source(datagram.source);
         if *source.ip() != SERVER_ADDRESS || source.port() != SERVER_PORT {
             head.push_str("  from ");
             self.endpoint(&mut head, source, SERVER_PORT);
         }
         self.line(0, &head);
         self.options(&tree.options, 4);
+    }
+
+    fn begin(&mut self, datagram: &Datagram, from_server: bool) {
+        self.from_server = from_server;
+        let signed = Signed::read(&datagram.payload);
+        self.mac = signed.and_then(|it| self.names.mac(&it));
     }
 
     /// An address by its name; the port only if it is not the usual one.
@@ -185,7 +227,20 @@ impl Page {
         }
     }
 
-    fn value(&self, value: &Value) -> String {
+    /// The information in an Authentication option.
+    fn information(&self, protocol: u8, information: &[u8]) -> String {
+        let delayed = || {
+            let (rest, mac) = information.split_last_chunk::<MAC_LEN>()?;
+            let (realm, id) = rest.split_last_chunk()?;
+            let (realm, id) = (String::from_utf8_lossy(realm), u32::from_be_bytes(*id));
+            let mac = self.mac.map_or_else(|| hex(mac, ""), str::to_owned);
+            Some(format!("realm={realm:?} id={id} mac={mac}"))
+        };
+        let known = (protocol == DELAYED).then(delayed).flatten();
+        known.unwrap_or_else(|| octets(information))
+    }
+
+    fn value(&mut self, value: &Value) -> String {
         match value {
             Value::Empty | Value::Message(_) | Value::Options(_) => String::new(),
             Value::Duid(duid) => match self.names.duid(duid) {
@@ -202,6 +257,7 @@ impl Page {
                 valid,
                 ..
             } => {
+                let address = self.lens.lease(*address);
                 format!("{address} {}", lifetimes(*preferred, *valid))
             }
             Value::Prefix {
@@ -221,11 +277,21 @@ impl Page {
                 method,
                 replay,
                 information,
-            } => format!(
-                "protocol={protocol} algorithm={algorithm} method={method} replay={replay} {}",
-                octets(information)
-            ),
-            Value::Status { code, text } => format!("{} {text:?}", dissect::status_name(*code)),
+            } => {
+                // The server counts by the clock, and its MAC covers that.
+                let replay = match self.from_server {
+                    true => "<time>".to_owned(),
+                    false => replay.to_string(),
+                };
+                let information = self.information(*protocol, information);
+                format!(
+                    "protocol={protocol} algorithm={algorithm} method={method} replay={replay} {information}"
+                )
+            }
+            Value::Status { code, text } => {
+                let text = self.lens.status_text(text);
+                format!("{} {text:?}", dissect::status_name(*code))
+            }
             Value::Items { enterprise, items } => {
                 let items = join(items, |item| octets(item));
                 match enterprise {

@@ -4,6 +4,7 @@
 //! and a remedy. It opens nothing itself: the caller says how a file is read and which interfaces exist.
 
 mod ast;
+mod clients;
 mod cursor;
 mod diagnostic;
 mod excerpt;
@@ -77,10 +78,9 @@ pub struct Loaded {
     pub config: Config,
     /// What in it has no effect or may not mean what it says.
     pub warnings: Vec<Diagnostic>,
-    /// The files that were read, by the names that they were opened with, in the order of reading.
+    /// The files that were read, by the names that they were opened with, in the order of reading; none if the
+    /// first one is missing.
     pub files: Vec<String>,
-    /// Whether there is no such file, so that the configuration is empty.
-    pub missing: bool,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -114,7 +114,6 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
-        missing: false,
         report: Report::default(),
     };
     loader.first(path);
@@ -123,7 +122,6 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         read_names,
         statements,
         gaps,
-        missing,
         mut report,
         ..
     } = loader;
@@ -141,7 +139,6 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
             config,
             warnings: diagnostics,
             files: read_names,
-            missing,
         })
     }
 }
@@ -154,7 +151,6 @@ struct Loader<'a> {
     open: Vec<String>,
     statements: Vec<Statement>,
     gaps: bool,
-    missing: bool,
     report: Report,
 }
 
@@ -166,7 +162,6 @@ impl Loader<'_> {
                 let number = self.add(path, Vec::new());
                 match read {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.missing = true;
                         self.report.about(
                             number,
                             Severity::Warning,

@@ -53,6 +53,7 @@ impl Engine {
             },
             promises: draft.needs_store(),
             lacks: draft.lacks(),
+            message_type,
         });
         Ok(())
     }

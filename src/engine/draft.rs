@@ -1,5 +1,6 @@
 //! `Draft`: what one answer will say and change, before either happens.
 
+use super::Event;
 use super::authenticate::Session;
 use super::times::{self, Times};
 use crate::config::Lifetimes;
@@ -26,6 +27,9 @@ pub(super) struct Draft {
     pub(super) with_options: bool,
     /// What authentication means for it.
     pub(super) session: Session,
+    /// Whether anybody wants to know of events.
+    pub(super) observed: bool,
+    pub(super) events: Vec<Event>,
 }
 
 /// One IA of the answer.
@@ -58,6 +62,8 @@ impl Default for Draft {
             preference: None,
             with_options: false,
             session: Session::default(),
+            observed: false,
+            events: Vec::new(),
         }
     }
 }
@@ -74,11 +80,19 @@ impl Draft {
         self.preference = None;
         self.with_options = false;
         self.session = Session::default();
+        self.events.clear();
     }
 
     /// The time of the answer.
     pub(super) fn now(&self) -> Timestamp {
         self.now
+    }
+
+    /// Notes an event, if anybody wants to know.
+    pub(super) fn note(&mut self, event: Event) {
+        if self.observed {
+            self.events.push(event);
+        }
     }
 
     /// Begins an IA of the answer; the leases that follow are its.

@@ -17,6 +17,7 @@ mod confirm;
 mod decline;
 mod draft;
 mod drops;
+mod events;
 mod inform;
 mod outbox;
 mod rebind;
@@ -31,6 +32,7 @@ mod tests;
 mod times;
 
 pub use drops::{Counters, DropReason};
+pub use events::{Binding, Event};
 pub use outbox::{Answer, Outbox};
 pub use times::{Times, renewal};
 
@@ -186,9 +188,9 @@ impl Engine {
         arrival: &Arrival<'_>,
         outbox: &mut Outbox,
     ) -> Verdict {
-        self.table.expire(now);
         let mut draft = std::mem::take(&mut self.draft);
         draft.begin(now);
+        self.expire(now, &mut draft);
         let verdict = self.decide(arrival, &mut draft, outbox);
         self.draft = draft;
         self.counters.count(verdict);
@@ -213,14 +215,7 @@ impl Engine {
             return Err(DropReason::StoreFull);
         }
         self.write(arrival, &query, message_type, draft, outbox)?;
-        for change in draft.changes() {
-            self.table.apply(change);
-            outbox.log.push(change);
-        }
-        if let Some(counter) = &draft.session.counter {
-            self.table.set_counter(counter);
-            outbox.log.push_counter(counter);
-        }
+        self.apply(draft, &mut outbox.log);
         Ok(message_type)
     }
 

@@ -13,9 +13,10 @@ mod port;
 pub mod process;
 mod rarely;
 mod reload;
+mod report;
 mod socket;
 
-use crate::control::Command;
+use crate::control::{self, Command};
 use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
 use crate::lease::{ChangeLog, Record, Timestamp};
 use crate::store::{self, LeaseStore};
@@ -24,6 +25,7 @@ use commands::Commands;
 use committer::Committer;
 use port::Port;
 use rarely::Rarely;
+use report::Peer;
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -104,9 +106,9 @@ impl Server {
         links::read(&self.interface, self.index).map_err(system("read the addresses"))
     }
 
-    /// Serves until SIGTERM, SIGINT or [`Command::Stop`]; `read` is how the configuration is read anew, and
-    /// `ready` is called when the first message can be answered. At the end all answers that were decided on
-    /// are durable and sent.
+    /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`; `read` is how the
+    /// configuration is read anew, and `ready` is called when the first message can be answered. At the end all
+    /// answers that were decided on are durable and sent.
     ///
     /// # Errors
     /// The disk fails, or the system refuses what a server needs.
@@ -114,6 +116,7 @@ impl Server {
         self,
         engine: Engine,
         store: Box<dyn LeaseStore>,
+        control: control::Listener,
         read: Arc<ReadConfig>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
@@ -121,19 +124,20 @@ impl Server {
             .enable_all()
             .build()
             .map_err(system("start the event loop"))?;
-        runtime.block_on(self.serve(engine, store, read, ready))
+        runtime.block_on(self.serve(engine, store, control, read, ready))
     }
 
     async fn serve(
         self,
         engine: Engine,
         store: Box<dyn LeaseStore>,
+        mut control: control::Listener,
         read: Arc<ReadConfig>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut port = Port::new(self.interface.clone(), self.index, self.socket)?;
         let (sender, index) = port.share()?;
-        let mut committer = Committer::start(store, sender, index)
+        let mut committer = Committer::start(store, sender, index, self.interface)
             .map_err(system("start the committing thread"))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
@@ -144,7 +148,7 @@ impl Server {
         let mut idle = vec![Batch::new(), Batch::new()];
         // What changed before anybody listened was not told.
         decider.follow(&port);
-        tracing::info!("serving on {}", self.interface);
+        tracing::info!("serving on {}", decider.engine.link().name);
         ready();
         loop {
             if commands.wants_batch()
@@ -154,21 +158,24 @@ impl Server {
             }
             tokio::select! {
                 _ = terminate.recv() => {
-                    tracing::info!("received SIGTERM");
+                    told_to_end(SignalKind::terminate());
                     break;
                 }
                 _ = interrupt.recv() => {
-                    tracing::info!("received SIGINT");
+                    told_to_end(SignalKind::interrupt());
                     break;
                 }
                 _ = hangup.recv() => {
                     tracing::info!("received SIGHUP");
                     if commands.take(Command::Reload).is_break() { break }
                 }
+                command = control.next() => {
+                    if commands.take(command).is_break() { break }
+                }
                 config = commands.reload.next() => {
                     if let Some(config) = config {
                         decider.engine.configure(config);
-                        tracing::info!("server6_reload: server reloaded");
+                        tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
                     }
                 }
                 batch = committer.next() => {
@@ -212,6 +219,11 @@ impl Server {
     }
 }
 
+fn told_to_end(signal: SignalKind) {
+    let number = signal.as_raw_value();
+    tracing::info!(origin = "server6_signal", "received a signal ({number})");
+}
+
 /// Fills the batch that is next, once there is one and something to fill it with.
 async fn receive(port: &Port, idle: &mut [Batch]) -> io::Result<()> {
     match idle.last_mut() {
@@ -228,6 +240,8 @@ struct Decider {
     restatement: Restatement,
     /// Clients that nothing was available for.
     lacks: Rarely,
+    /// Messages of clients whose key has expired.
+    expired: Rarely,
 }
 
 /// Where stating all leases again has got to.
@@ -248,6 +262,7 @@ impl Decider {
             full: false,
             restatement: Restatement::Idle,
             lacks: Rarely::default(),
+            expired: Rarely::default(),
         }
     }
 
@@ -270,7 +285,9 @@ impl Decider {
 
     /// Decides on everything in a batch. Says whether the batch has to be committed.
     fn decide(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
+        self.engine.observe(tracing::enabled!(tracing::Level::INFO));
         for arrival in batch.received.arrivals() {
+            report::arrived(&arrival, self.peer(&arrival));
             let logged = batch.outbox.log.records().len();
             let verdict = self.engine.handle(now, &arrival, &mut batch.outbox);
             self.report(&arrival, verdict, &batch.outbox, logged);
@@ -308,26 +325,39 @@ impl Decider {
 
     /// Logs what became of a message. Its changes are the records of the log from the octet `logged` on.
     fn report(&mut self, arrival: &Arrival<'_>, verdict: Verdict, outbox: &Outbox, logged: usize) {
+        let from = self.peer(arrival);
+        report::brought_about(self.engine.events(), verdict.is_ok());
         match verdict {
-            Ok(message_type) => {
-                tracing::debug!("{message_type} for {}", arrival.source);
+            Ok(_) => {
                 tell_changes(&outbox.log, logged);
                 if outbox.last().is_some_and(|answer| answer.lacks)
                     && let Some(count) = self.lacks.count(Instant::now())
                 {
-                    let source = arrival.source;
+                    let from = self.peer(arrival);
                     tracing::warn!(
-                        "no address or prefix available: {count} times, the last one for {source}"
+                        "no address or prefix available: {count} times, the last one for {from}"
                     );
                 }
             }
             Err(reason) => {
-                tracing::info!(
-                    "dropped: {reason} from {}: {}",
-                    arrival.source,
-                    reason.text()
-                );
+                report::dropped(reason, arrival, from, self.engine.events());
+                if reason == DropReason::KeyExpired
+                    && let Some(count) = self.expired.count(Instant::now())
+                {
+                    let from = self.peer(arrival);
+                    tracing::warn!(
+                        "messages dropped because a key has expired: {count}, the last one from {from}"
+                    );
+                }
             }
+        }
+    }
+
+    /// Who sent that.
+    fn peer(&self, arrival: &Arrival<'_>) -> Peer<'_> {
+        Peer {
+            address: arrival.source,
+            interface: &self.engine.link().name,
         }
     }
 

@@ -2,6 +2,9 @@
 //!
 //! What comes without being expected is a failure, and so is what does not come, and an answer that the
 //! judge finds fault with. A failure does not end the scenario: what follows often shows why.
+//!
+//! A scenario can also be watched: then nothing is expected of the server, and whatever it does is written
+//! down, so that two servers can be compared.
 
 #[cfg(test)]
 mod tests;
@@ -12,12 +15,12 @@ use std::time::Duration;
 
 use crate::compose::{self, Memory};
 use crate::dissect;
-use crate::judge;
+use crate::judge::{self, signature};
 use crate::normalise::Names;
-use crate::rig::{Datagram, Disk, Event, Rig, RigError};
+use crate::rig::{Datagram, Disk, Event, IaName, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Restart, Scenario, Send, Several, Step,
-    Transport,
+    Client, Exchange, Expected, Fields, Ia, Message, Remove, Restart, Scenario, Send, Several,
+    Step, Transport,
 };
 use crate::transcript::Transcript;
 
@@ -65,9 +68,21 @@ impl fmt::Display for Failure {
 
 /// Plays a scenario to its end, or until the rig gives up.
 pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
+    run(scenario, rig, false)
+}
+
+/// Plays a scenario to its end and writes down what the server does, whatever that is. The only failures are
+/// those of the rig. If the server ends by itself, so does the transcript, and says how.
+pub fn watch(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
+    run(scenario, rig, true)
+}
+
+fn run(scenario: &Scenario, rig: &mut dyn Rig, watching: bool) -> Played {
     let mut player = Player {
         scenario,
         rig,
+        watching,
+        ended: false,
         memories: HashMap::new(),
         transcript: Transcript::default(),
         failures: Vec::new(),
@@ -80,7 +95,10 @@ pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
         drops: VecDeque::new(),
     };
     if let Err(error) = player.run() {
-        player.fail(error.to_string());
+        player.failures.push(Failure {
+            step: player.step,
+            text: error.to_string(),
+        });
     }
     Played {
         transcript: player.transcript,
@@ -92,6 +110,10 @@ pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
 struct Player<'a> {
     scenario: &'a Scenario,
     rig: &'a mut dyn Rig,
+    /// Whether nothing is expected.
+    watching: bool,
+    /// Whether the server has ended by itself.
+    ended: bool,
     memories: HashMap<&'a str, Memory>,
     transcript: Transcript,
     failures: Vec<Failure>,
@@ -120,6 +142,9 @@ impl<'a> Player<'a> {
             if !matches!(step, Step::Send(_) | Step::Expect(_)) {
                 self.refuse_rest();
             }
+            if self.ended {
+                break;
+            }
             self.play(step)?;
         }
         self.settle()?;
@@ -131,6 +156,10 @@ impl<'a> Player<'a> {
         match step {
             Step::Send(send) => self.send(send),
             Step::Exchange(exchange) => self.exchange(exchange),
+            Step::Expect(_) if self.watching => {
+                self.take_all();
+                Ok(())
+            }
             Step::Expect(expect) => {
                 for expected in &expect.0 {
                     self.expect(expected);
@@ -150,6 +179,20 @@ impl<'a> Player<'a> {
                 self.note(&with_config("restart", restart));
                 self.rig.restart(restart.config.as_deref())
             }
+            Step::Reload(reload) => {
+                self.note(match reload.refused {
+                    false => "reload with another configuration",
+                    true => "reload with another configuration, which is refused",
+                });
+                let taken = self.rig.reload(&reload.config)?;
+                match (taken, reload.refused) {
+                    (true, true) => self.fail("the server took over the configuration".into()),
+                    (false, false) => self.fail("the server refused the configuration".into()),
+                    _ => {}
+                }
+                Ok(())
+            }
+            Step::Remove(remove) => self.remove(remove),
             Step::Disk(disk) => {
                 self.note(match disk {
                     Disk::Full => "the disk is full",
@@ -160,11 +203,36 @@ impl<'a> Player<'a> {
         }
     }
 
+    fn remove(&mut self, remove: &Remove) -> Result<(), RigError> {
+        let (Some(client), Some(ia)) = (self.client(&remove.client), remove.ia()) else {
+            self.fail("there is no such client, or not one IA".into());
+            return Ok(());
+        };
+        let unknown = match remove.unknown {
+            false => "",
+            true => ", which is not known",
+        };
+        let name = &remove.client;
+        self.note(&match ia {
+            IaName::Na(iaid) => format!("remove IA_NA {iaid} of {name}{unknown}"),
+            IaName::Pd(iaid) => format!("remove IA_PD {iaid} of {name}{unknown}"),
+        });
+        match (self.rig.remove(&client.duid, ia)?, remove.unknown) {
+            (true, true) => self.fail("the server knew of that binding".into()),
+            (false, false) => self.fail("the server knew of no such binding".into()),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn note(&mut self, text: &str) {
         self.transcript.step(self.clock, text);
     }
 
     fn fail(&mut self, text: String) {
+        if self.watching {
+            return;
+        }
         let step = self.step;
         self.failures.push(Failure { step, text });
     }
@@ -202,9 +270,24 @@ impl<'a> Player<'a> {
             match event {
                 Event::Answer(datagram) => self.answers.push_back(datagram),
                 Event::Drop(label) => self.drops.push_back(label),
+                Event::Ended(ended) if self.watching => {
+                    self.refuse_rest();
+                    self.transcript.ended(self.clock, &ended.how);
+                    self.ended = true;
+                }
+                Event::Ended(ended) => return Err(ended.into()),
             }
         }
         Ok(())
+    }
+
+    /// Writes down everything that came, or that nothing did.
+    fn take_all(&mut self) {
+        let silent = self.answers.is_empty();
+        self.refuse_rest();
+        if silent {
+            self.transcript.silence(self.clock, None);
+        }
     }
 
     /// What was sent and nobody waited for.
@@ -276,7 +359,16 @@ impl<'a> Player<'a> {
                 for fault in judge::faults(&question, &datagram) {
                     self.fail(format!("the {} is wrong: {fault}", tree.core().name()));
                 }
-                self.memories.entry(name).or_default().learn(tree.core());
+                let memory = self.memories.entry(name).or_default();
+                if let Some(client) = self.scenario.clients.get(name) {
+                    let faults = signature::faults(client, &question, &datagram, &mut memory.heard);
+                    self.failures
+                        .extend(faults.into_iter().map(|fault| Failure {
+                            step: self.step,
+                            text: format!("the {} is wrong: {fault}", tree.core().name()),
+                        }));
+                }
+                memory.learn(tree.core());
             }
             None => self.fail(format!(
                 "{} answers nothing that was sent",
@@ -294,6 +386,16 @@ impl<'a> Player<'a> {
         for &(message_type, answer) in legs {
             self.send(&leg(exchange, message_type))?;
             self.settle()?;
+            if self.watching {
+                let goes_on = !self.ended && self.answers.iter().any(|it| is(it, answer));
+                if !self.ended {
+                    self.take_all();
+                }
+                if goes_on {
+                    continue;
+                }
+                break;
+            }
             let failed = self.failures.len();
             self.expect_message(answer);
             if self.failures.len() > failed {
@@ -302,6 +404,11 @@ impl<'a> Player<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether the message at the core of a datagram is of that type.
+fn is(datagram: &Datagram, message_type: u8) -> bool {
+    dissect::message(&datagram.payload).core().message_type == message_type
 }
 
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.

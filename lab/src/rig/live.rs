@@ -7,12 +7,15 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
+use crate::rig::product::Said;
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
 };
 
 /// How long a scenario may let time pass here.
@@ -35,6 +38,8 @@ pub struct Live {
     before: Vec<Event>,
     /// What fills the disk, while it is full.
     ballast: Option<Ballast>,
+    /// Whether the server has taken over the last configuration that it was told to; `None` until it says.
+    reloaded: Option<bool>,
 }
 
 impl Live {
@@ -54,19 +59,24 @@ impl Live {
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
+            reloaded: None,
         })
     }
 
     /// Takes in what has come from the server by now. The log first: a server says what it does before
     /// it does it.
     fn collect(&mut self) -> Result<(), RigError> {
-        for line in self.server.lines()? {
-            if let Some(label) = drop_label(&line) {
-                self.ledger.drop(label.to_owned());
-            }
-        }
+        let said = self.server.said()?;
         while let Some(datagram) = self.station.receive()? {
             self.ledger.answer(datagram);
+        }
+        for said in said {
+            match said {
+                Said::Drop(label) => self.ledger.drop(label),
+                // All that it sent before it said so has been received.
+                Said::FenceRefused => self.ledger.pass(),
+                Said::Reload(taken) => self.reloaded = Some(taken),
+            }
         }
         Ok(())
     }
@@ -149,7 +159,15 @@ impl Rig for Live {
         let until = Instant::now() + PATIENCE;
         loop {
             self.collect()?;
-            self.server.check()?;
+            if let Some(ended) = self.server.ended()? {
+                // It may have sent something just before.
+                self.collect()?;
+                self.ledger.forgo();
+                let mut events = std::mem::take(&mut self.before);
+                events.extend(self.ledger.take());
+                events.push(Event::Ended(ended));
+                return Ok(events);
+            }
             if self.ledger.settled() {
                 // What the server said before it answered the fence may have come after our last look.
                 self.collect()?;
@@ -191,6 +209,28 @@ impl Rig for Live {
         self.relaunch(config)
     }
 
+    fn reload(&mut self, config: &str) -> Result<bool, RigError> {
+        self.server.configure(config)?;
+        self.reloaded = None;
+        self.server.signal(Signal::SIGHUP)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            if let Some(taken) = self.reloaded {
+                return Ok(taken);
+            }
+            self.server.check()?;
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not say that it has reloaded"));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
+    }
+
+    fn remove(&mut self, _: &[u8], _: IaName) -> Result<bool, RigError> {
+        Err(RigError("play this scenario on the simulated rig".into()))
+    }
+
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
         // What is still to come belongs to the time before; the next call of `settle` tells of it.
         let before = self.settle()?;
@@ -201,23 +241,5 @@ impl Rig for Live {
         }
         self.before.extend(before);
         Ok(())
-    }
-}
-
-/// The reason in a line of the log that tells of a drop.
-fn drop_label(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("dropped: ")?;
-    rest.split_whitespace().next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_a_drop_is_the_word_behind_dropped() {
-        let line = "Nov/23/2026 09:15:22: engine: dropped: no-client-id from fe80::c1 (24 bytes)";
-        assert_eq!(drop_label(line), Some("no-client-id"));
-        assert_eq!(drop_label("received solicit from fe80::c1"), None);
     }
 }

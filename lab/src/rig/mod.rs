@@ -6,6 +6,7 @@ use std::time::Duration;
 pub mod ballast;
 pub mod fence;
 pub mod live;
+pub mod product;
 pub mod server;
 pub mod sim;
 
@@ -27,6 +28,17 @@ pub enum Event {
     Answer(Datagram),
     /// It said that it drops a datagram, and the label of the reason (`no-client-id`).
     Drop(String),
+    /// It ended by itself; nothing comes after this.
+    Ended(Ended),
+}
+
+/// The end of a server that nobody asked to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The signal (`SIGSEGV`), or the exit status.
+    pub how: String,
+    /// The last lines of its log.
+    pub last_words: String,
 }
 
 /// What a rig needs to know before the server starts.
@@ -58,10 +70,27 @@ pub enum Disk {
     Room,
 }
 
+/// An IA by what its client calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IaName {
+    /// The IA_NA with that IAID.
+    Na(u32),
+    /// The IA_PD with that IAID.
+    Pd(u32),
+}
+
 /// Why a rig cannot go on. The text says what and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct RigError(pub String);
+
+impl From<Ended> for RigError {
+    fn from(Ended { how, last_words }: Ended) -> Self {
+        Self(format!(
+            "the server ended by itself ({how}); its last words:\n{last_words}"
+        ))
+    }
+}
 
 /// Where a scenario is played.
 pub trait Rig {
@@ -78,7 +107,7 @@ pub trait Rig {
     /// certain that nothing more comes of it.
     ///
     /// # Errors
-    /// The server has ended, or does not answer any more.
+    /// The server does not answer any more.
     fn settle(&mut self) -> Result<Vec<Event>, RigError>;
 
     /// Lets time pass.
@@ -100,6 +129,20 @@ pub trait Rig {
     /// # Errors
     /// The server does not end or start.
     fn restart(&mut self, config: Option<&str>) -> Result<(), RigError>;
+
+    /// Puts another configuration in the place of the one before and tells the server to take it over. Says
+    /// whether it has; otherwise it has said that it keeps the one that it had.
+    ///
+    /// # Errors
+    /// The server says neither.
+    fn reload(&mut self, config: &str) -> Result<bool, RigError>;
+
+    /// Tells the server to forget the binding of an IA of the client with that DUID. Says whether there was
+    /// one. When this returns, it is forgotten.
+    ///
+    /// # Errors
+    /// The server cannot be told.
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError>;
 
     /// Fills the disk that holds the leases, or makes room on it. When this returns, the server has noticed.
     ///
