@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::{demo, link, program};
 
@@ -24,6 +25,9 @@ struct Arguments {
 enum Command {
     /// Plays scenarios.
     Run(Run),
+    /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
+    /// root, and the original.
+    Differences(Differences),
     /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
     Demo,
 }
@@ -37,7 +41,8 @@ struct Run {
     /// lets us make links.
     #[arg(long, value_enum)]
     rig: Option<RigChoice>,
-    /// The server to test over a real link, if not the one of this workspace.
+    /// The server to test over a real link, if not the one of this workspace. If it is the original one (say
+    /// `wide:FILE` where the program does not tell), what it does is compared with what ours does.
     #[arg(long, value_name = "FILE")]
     server: Option<PathBuf>,
     /// Makes what happens the snapshot, where it is another or there is none.
@@ -49,6 +54,16 @@ struct Run {
     /// Writes the datagrams of every scenario to a capture in this folder.
     #[arg(long, value_name = "FOLDER")]
     pcap: Option<PathBuf>,
+}
+
+#[derive(Debug, clap::Args)]
+struct Differences {
+    /// Scenarios, and folders of scenarios.
+    #[arg(default_value = "scenarios")]
+    paths: Vec<PathBuf>,
+    /// The original server, if it is not installed as /usr/sbin/dhcp6s.
+    #[arg(long, value_name = "FILE")]
+    server: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -90,6 +105,11 @@ fn main() -> ExitCode {
     let status = match Arguments::parse().command {
         Command::Run(arguments) => run::run(
             &arguments.into(),
+            &mut std::io::stdout(),
+            &mut std::io::stderr(),
+        ),
+        Command::Differences(Differences { paths, server }) => differences::run(
+            &DifferencesArguments { paths, server },
             &mut std::io::stdout(),
             &mut std::io::stderr(),
         ),

@@ -81,6 +81,7 @@ pub fn replay(conversation: &Conversation, rig: &mut dyn Rig) -> Result<Replayed
                     answers.push(answer);
                 }
                 Event::Drop(reason) => transcript.silence(at, Some(&reason)),
+                Event::Ended(ended) => return Err(ended.into()),
             }
         }
     }

@@ -15,6 +15,13 @@ pub enum Outcome {
     New,
     /// Its transcript was made the snapshot.
     Blessed,
+    /// The original server does something else, as the scenario says; the reason, and what differs.
+    Explained {
+        /// Why.
+        reason: String,
+        /// Line by line.
+        lines: String,
+    },
     /// It cannot be played on this rig; the reason.
     Skipped(String),
     /// Something happened that should not have.
@@ -53,7 +60,11 @@ impl Row {
     fn has_failed(&self) -> bool {
         match self.outcome {
             Outcome::Failed(_) | Outcome::Differs(_) | Outcome::NotStarted(_) => true,
-            Outcome::Passed | Outcome::New | Outcome::Blessed | Outcome::Skipped(_) => false,
+            Outcome::Passed
+            | Outcome::New
+            | Outcome::Blessed
+            | Outcome::Explained { .. }
+            | Outcome::Skipped(_) => false,
         }
     }
 }
@@ -102,6 +113,7 @@ impl<W: Write> Report<W> {
             ),
             Outcome::Passed => ("ok     ", String::new()),
             Outcome::Blessed => ("blessed", String::new()),
+            Outcome::Explained { reason, .. } => ("differs", format!(" ({reason})")),
             Outcome::Skipped(reason) => ("skipped", format!(" ({reason})")),
             Outcome::Failed(_) | Outcome::Differs(_) | Outcome::NotStarted(_) => {
                 ("FAILED ", String::new())
@@ -111,6 +123,10 @@ impl<W: Write> Report<W> {
         writeln!(self.out, "{mark} {rig:4} {path}{note}")?;
         match &result.outcome {
             Outcome::Passed | Outcome::Blessed => self.passed += 1,
+            Outcome::Explained { lines, .. } => {
+                self.passed += 1;
+                writeln!(self.out, "\n{lines}")?;
+            }
             Outcome::New => {
                 match self.strict {
                     true => self.fail(Verdict::Failed),
@@ -193,7 +209,11 @@ fn explain(result: &Row, fully: bool) -> String {
                 let _ = writeln!(text, "    {line}");
             }
         }
-        Outcome::Passed | Outcome::New | Outcome::Blessed | Outcome::Skipped(_) => {}
+        Outcome::Passed
+        | Outcome::New
+        | Outcome::Blessed
+        | Outcome::Explained { .. }
+        | Outcome::Skipped(_) => {}
     }
     text
 }

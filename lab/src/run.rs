@@ -6,14 +6,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::capture;
+use crate::differences::{self, Compared};
 use crate::link;
 use crate::player::{self, Played};
 use crate::program;
 use crate::report::{Outcome, Report, Row, Verdict};
 use crate::rig::live::Live;
+use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
-use crate::rig::{Rig, RigError, Setup};
+use crate::rig::{Rig, RigError};
 use crate::scenario::{self, Scenario};
 use crate::suite;
 
@@ -52,7 +54,7 @@ pub struct RunArguments {
 
 /// Why nothing, or not everything, could be played.
 #[derive(Debug, thiserror::Error)]
-enum Error {
+pub(crate) enum Error {
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Scenarios(Vec<scenario::Error>),
     #[error("{}: {source}", path.display())]
@@ -114,15 +116,23 @@ fn play_all(
     if arguments.differs {
         return list_differing(&scenarios, out);
     }
-    if let Some(server) = &arguments.server {
-        check_server(server)?;
-    }
+    let named = arguments.server.as_deref().map(named).transpose()?;
     let mut places = Vec::new();
-    if arguments.sim {
-        places.push(Place::Sim);
-    }
-    if arguments.live {
-        places.push(Place::live(arguments.server.as_deref())?);
+    if let Some(Program::Wide(server)) = named {
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(
+            err,
+            "dhcp6lab: {} is the original server: what it does is compared with what ours does",
+            server.display()
+        );
+        places.push(Place::original(server)?);
+    } else {
+        if arguments.sim {
+            places.push(Place::Sim);
+        }
+        if arguments.live {
+            places.push(Place::live(named)?);
+        }
     }
     if let Some(why) = &arguments.lacking {
         // Without standard error there is nobody to tell.
@@ -173,8 +183,26 @@ fn check_server(path: &Path) -> Result<(), Error> {
     })
 }
 
+/// The server that the user names: `wide:FILE` is the original one, and so is a file that turns out to be.
+fn named(server: &Path) -> Result<Program, Error> {
+    let original = server.to_str().and_then(|it| it.strip_prefix("wide:"));
+    if let Some(path) = original.map(PathBuf::from) {
+        check_server(&path)?;
+        return Ok(Program::Wide(path));
+    }
+    check_server(server)?;
+    let product = Product::of(server).map_err(|error| Error::Server {
+        path: server.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(match product {
+        Some(Product::Wide) => Program::Wide(server.to_owned()),
+        Some(Product::Dhcp6s) | None => Program::Binary(server.to_owned()),
+    })
+}
+
 /// All scenarios, or everything that is wrong with them.
-fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error> {
+pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error> {
     let mut files = Vec::new();
     for path in paths {
         let found = suite::scenarios(path).map_err(|source| Error::File {
@@ -208,32 +236,36 @@ fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error> {
 enum Place {
     Sim,
     Live(Program),
+    Original(PathBuf),
 }
 
 impl Place {
-    fn live(server: Option<&Path>) -> Result<Self, Error> {
+    fn live(server: Option<Program>) -> Result<Self, Error> {
         link::available().map_err(|error| Error::Lacking(error.to_string()))?;
         let server = match server {
-            Some(path) => path.to_owned(),
-            None => program::server().map_err(|error| Error::Lacking(error.to_string()))?,
+            Some(server) => server,
+            None => {
+                let path = program::server().map_err(|error| Error::Lacking(error.to_string()))?;
+                check_server(&path)?;
+                Program::Binary(path)
+            }
         };
-        check_server(&server)?;
         link::remove_on_signal().map_err(|error| Error::Lacking(error.to_string()))?;
-        Ok(Self::Live(Program::Binary(server)))
+        Ok(Self::Live(server))
+    }
+
+    fn original(server: PathBuf) -> Result<Self, Error> {
+        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+        link::remove_on_signal().map_err(|error| Error::Lacking(error.to_string()))?;
+        Ok(Self::Original(server))
     }
 
     fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
             Self::Live(_) => "live",
+            Self::Original(_) => "wide",
         }
-    }
-
-    fn start(&self, setup: &Setup) -> Result<Box<dyn Rig>, RigError> {
-        Ok(match self {
-            Self::Sim => Box::new(Sim::start(setup)?),
-            Self::Live(server) => Box::new(Live::start(setup, server.clone())?),
-        })
     }
 
     fn play(
@@ -251,7 +283,16 @@ impl Place {
         if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
             return Ok(row(Outcome::Skipped(reason.to_owned()), String::new()));
         }
-        let played = match self.start(&scenario.setup()) {
+        let setup = scenario.setup();
+        let started: Result<Box<dyn Rig>, RigError> = match self {
+            Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
+            Self::Live(server) => Live::start(&setup, server.clone()).map(|it| Box::new(it) as _),
+            Self::Original(server) => {
+                let compared = differences::compare(path, scenario, server);
+                return Ok(row(held_against(compared), String::new()));
+            }
+        };
+        let played = match started {
             Ok(mut rig) => player::play(scenario, rig.as_mut()),
             Err(error) => {
                 return Ok(row(Outcome::NotStarted(error.to_string()), String::new()));
@@ -263,6 +304,21 @@ impl Place {
         let transcript = played.text();
         let outcome = compare(path, played, &transcript, arguments.bless)?;
         Ok(row(outcome, transcript))
+    }
+}
+
+/// What a comparison with the original server is in the light of what the scenario says about it.
+fn held_against(compared: Compared) -> Outcome {
+    use differences::Outcome as Found;
+    let fault = compared.fault();
+    match (compared.outcome, compared.reason) {
+        (Found::Failed(text), _) => Outcome::NotStarted(text),
+        (Found::Incomparable(why), _) => Outcome::Skipped(why.to_owned()),
+        (Found::Different { lines, .. }, Some(reason)) => Outcome::Explained { reason, lines },
+        (Found::Same { .. } | Found::Different { .. }, _) => match fault {
+            None => Outcome::Passed,
+            Some(text) => Outcome::Failed(vec![player::Failure { step: 0, text }]),
+        },
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
 use crate::dissect::{self, Head, Message, Name, NtpPart, Opt, Options, Value};
+use crate::lens::Lens;
 use crate::normalise::Names;
 use crate::rig::{Datagram, SERVER_ADDRESS};
 
@@ -28,6 +29,7 @@ enum What {
     Sent { by: String, datagram: Datagram },
     Received(Datagram),
     Note(String),
+    Ended(String),
 }
 
 /// Where the value of an option begins, so that values stand in a column.
@@ -56,6 +58,20 @@ impl Transcript {
         self.push(at, What::Note(note));
     }
 
+    /// The server ended by itself: by that signal, or with that exit status.
+    pub fn ended(&mut self, at: Duration, how: &str) {
+        self.push(at, What::Ended(how.to_owned()));
+    }
+
+    /// How the server ended by itself, if it did.
+    #[must_use]
+    pub fn end(&self) -> Option<&str> {
+        self.entries.iter().find_map(|entry| match &entry.what {
+            What::Ended(how) => Some(how.as_str()),
+            What::Sent { .. } | What::Received(_) | What::Note(_) => None,
+        })
+    }
+
     /// A step that is not a message.
     pub fn step(&mut self, at: Duration, text: &str) {
         self.push(at, What::Note(format!("— {text}")));
@@ -69,20 +85,28 @@ impl Transcript {
     pub fn datagrams(&self) -> impl Iterator<Item = (Duration, &Datagram)> {
         self.entries.iter().filter_map(|entry| match &entry.what {
             What::Sent { datagram, .. } | What::Received(datagram) => Some((entry.at, datagram)),
-            What::Note(_) => None,
+            What::Note(_) | What::Ended(_) => None,
         })
     }
 
     /// The transcript as text.
     #[must_use]
     pub fn render(&self, names: &Names) -> String {
+        self.render_through(names, Lens::default())
+    }
+
+    /// The transcript as text, without what a lens leaves out.
+    #[must_use]
+    pub fn render_through(&self, names: &Names, lens: Lens) -> String {
         let mut page = Page {
             names: names.clone(),
+            lens,
             text: String::new(),
         };
         for entry in &self.entries {
             match &entry.what {
                 What::Note(note) => page.line(0, note),
+                What::Ended(how) => page.line(0, &format!("✗ the server ended: {how}")),
                 What::Sent { by, datagram } => page.sent(by, datagram),
                 What::Received(datagram) => page.received(datagram),
             }
@@ -93,6 +117,7 @@ impl Transcript {
 
 struct Page {
     names: Names,
+    lens: Lens,
     text: String,
 }
 
@@ -125,7 +150,7 @@ impl Page {
         let port = if relayed { SERVER_PORT } else { CLIENT_PORT };
         let mut head = format!("← server  {}  to ", self.head(&tree));
         self.endpoint(&mut head, datagram.destination, port);
-        let source = datagram.source;
+        let source = self.lens.answer_source(datagram.source);
         if *source.ip() != SERVER_ADDRESS || source.port() != SERVER_PORT {
             head.push_str("  from ");
             self.endpoint(&mut head, source, SERVER_PORT);
@@ -185,7 +210,7 @@ impl Page {
         }
     }
 
-    fn value(&self, value: &Value) -> String {
+    fn value(&mut self, value: &Value) -> String {
         match value {
             Value::Empty | Value::Message(_) | Value::Options(_) => String::new(),
             Value::Duid(duid) => match self.names.duid(duid) {
@@ -202,6 +227,7 @@ impl Page {
                 valid,
                 ..
             } => {
+                let address = self.lens.lease(*address);
                 format!("{address} {}", lifetimes(*preferred, *valid))
             }
             Value::Prefix {
@@ -225,7 +251,10 @@ impl Page {
                 "protocol={protocol} algorithm={algorithm} method={method} replay={replay} {}",
                 octets(information)
             ),
-            Value::Status { code, text } => format!("{} {text:?}", dissect::status_name(*code)),
+            Value::Status { code, text } => {
+                let text = self.lens.status_text(text);
+                format!("{} {text:?}", dissect::status_name(*code))
+            }
             Value::Items { enterprise, items } => {
                 let items = join(items, |item| octets(item));
                 match enterprise {

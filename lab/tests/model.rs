@@ -336,7 +336,11 @@ impl World {
                     });
                 }
             }
-            assert!(granted <= 1, "seed {}: an IA with {granted} leases", self.seed);
+            assert!(
+                granted <= 1,
+                "seed {}: an IA with {granted} leases",
+                self.seed
+            );
         }
         assert!(
             times.windows(2).all(|it| it[0] == it[1]),

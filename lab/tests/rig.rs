@@ -52,6 +52,7 @@ fn told(events: &[Event]) -> Vec<String> {
             answer.destination.to_string()
         }
         Event::Drop(label) => label.clone(),
+        Event::Ended(ended) => ended.how.clone(),
     };
     events.iter().map(tell).collect()
 }

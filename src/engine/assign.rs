@@ -4,7 +4,7 @@
 
 use super::admit::{Query, QueryIa};
 use super::draft::Draft;
-use super::{DropReason, Engine, Place};
+use super::{DropReason, Engine, Event, Place};
 use crate::config::{Host, Lifetimes, PoolUse, Reservation};
 use crate::lease::{IaKey, IaKind, Lease, LeaseState, Prefix, is_reserved};
 use crate::wire::Duid;
@@ -122,7 +122,7 @@ impl Engine {
                     .filter(|_| !upgrade)
             })?;
             let listed = ia.leases().any(|it| it == prefix);
-            let rank = (reserved.is_some(), listed, lease.change().changed);
+            let rank = (reserved.is_some(), listed, lease.changed());
             (!draft.promises(prefix)).then_some((rank, prefix, lifetimes))
         });
         let best = candidates.max_by_key(|&(rank, ..)| rank);
@@ -142,8 +142,12 @@ impl Engine {
             .pick_reservation(query, client, ia, draft)
             .map(|it| (it.prefix, it.lifetimes))
             .or_else(|| self.pick_from_pool(client, ia, draft));
-        if let Some((prefix, lifetimes)) = found {
-            draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
+        match found {
+            Some((prefix, lifetimes)) => {
+                draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
+            }
+            None if ia.kind == IaKind::Na && client.pool.is_some() => draft.note(Event::PoolEmpty),
+            None => {}
         }
         found.is_some()
     }
@@ -271,7 +275,7 @@ impl Engine {
         let had = || {
             let had = self.table.of_binding(&key);
             had.filter(|it| possible(&it.prefix()))
-                .max_by_key(|it| it.change().changed)
+                .max_by_key(|it| it.changed())
                 .map(Lease::prefix)
         };
         let wished = ia.leases().find(possible).or_else(had);

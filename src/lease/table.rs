@@ -53,6 +53,12 @@ impl Lease {
         self.state
     }
 
+    /// When its holder was last answered about it.
+    #[must_use]
+    pub fn changed(&self) -> Timestamp {
+        self.changed
+    }
+
     /// Until when it may be used, or rests.
     #[must_use]
     pub fn valid_until(&self) -> Timestamp {
@@ -313,6 +319,12 @@ impl LeaseTable {
                 self.remove(slot);
             }
         }
+    }
+
+    /// What `expire` ends, in the order of the times at which it ends.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
+        let due = self.by_due.iter().take_while(move |(due, _)| *due < now);
+        due.filter_map(|&(_, slot)| self.lease(slot))
     }
 
     /// When `expire` has something to do next.

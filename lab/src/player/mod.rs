@@ -2,6 +2,9 @@
 //!
 //! What comes without being expected is a failure, and so is what does not come, and an answer that the
 //! judge finds fault with. A failure does not end the scenario: what follows often shows why.
+//!
+//! A scenario can also be watched: then nothing is expected of the server, and whatever it does is written
+//! down, so that two servers can be compared.
 
 #[cfg(test)]
 mod tests;
@@ -65,9 +68,21 @@ impl fmt::Display for Failure {
 
 /// Plays a scenario to its end, or until the rig gives up.
 pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
+    run(scenario, rig, false)
+}
+
+/// Plays a scenario to its end and writes down what the server does, whatever that is. The only failures are
+/// those of the rig. If the server ends by itself, so does the transcript, and says how.
+pub fn watch(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
+    run(scenario, rig, true)
+}
+
+fn run(scenario: &Scenario, rig: &mut dyn Rig, watching: bool) -> Played {
     let mut player = Player {
         scenario,
         rig,
+        watching,
+        ended: false,
         memories: HashMap::new(),
         transcript: Transcript::default(),
         failures: Vec::new(),
@@ -80,7 +95,10 @@ pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
         drops: VecDeque::new(),
     };
     if let Err(error) = player.run() {
-        player.fail(error.to_string());
+        player.failures.push(Failure {
+            step: player.step,
+            text: error.to_string(),
+        });
     }
     Played {
         transcript: player.transcript,
@@ -92,6 +110,10 @@ pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
 struct Player<'a> {
     scenario: &'a Scenario,
     rig: &'a mut dyn Rig,
+    /// Whether nothing is expected.
+    watching: bool,
+    /// Whether the server has ended by itself.
+    ended: bool,
     memories: HashMap<&'a str, Memory>,
     transcript: Transcript,
     failures: Vec<Failure>,
@@ -120,6 +142,9 @@ impl<'a> Player<'a> {
             if !matches!(step, Step::Send(_) | Step::Expect(_)) {
                 self.refuse_rest();
             }
+            if self.ended {
+                break;
+            }
             self.play(step)?;
         }
         self.settle()?;
@@ -131,6 +156,10 @@ impl<'a> Player<'a> {
         match step {
             Step::Send(send) => self.send(send),
             Step::Exchange(exchange) => self.exchange(exchange),
+            Step::Expect(_) if self.watching => {
+                self.take_all();
+                Ok(())
+            }
             Step::Expect(expect) => {
                 for expected in &expect.0 {
                     self.expect(expected);
@@ -201,6 +230,9 @@ impl<'a> Player<'a> {
     }
 
     fn fail(&mut self, text: String) {
+        if self.watching {
+            return;
+        }
         let step = self.step;
         self.failures.push(Failure { step, text });
     }
@@ -238,9 +270,24 @@ impl<'a> Player<'a> {
             match event {
                 Event::Answer(datagram) => self.answers.push_back(datagram),
                 Event::Drop(label) => self.drops.push_back(label),
+                Event::Ended(ended) if self.watching => {
+                    self.refuse_rest();
+                    self.transcript.ended(self.clock, &ended.how);
+                    self.ended = true;
+                }
+                Event::Ended(ended) => return Err(ended.into()),
             }
         }
         Ok(())
+    }
+
+    /// Writes down everything that came, or that nothing did.
+    fn take_all(&mut self) {
+        let silent = self.answers.is_empty();
+        self.refuse_rest();
+        if silent {
+            self.transcript.silence(self.clock, None);
+        }
     }
 
     /// What was sent and nobody waited for.
@@ -330,6 +377,16 @@ impl<'a> Player<'a> {
         for &(message_type, answer) in legs {
             self.send(&leg(exchange, message_type))?;
             self.settle()?;
+            if self.watching {
+                let goes_on = !self.ended && self.answers.iter().any(|it| is(it, answer));
+                if !self.ended {
+                    self.take_all();
+                }
+                if goes_on {
+                    continue;
+                }
+                break;
+            }
             let failed = self.failures.len();
             self.expect_message(answer);
             if self.failures.len() > failed {
@@ -338,6 +395,11 @@ impl<'a> Player<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether the message at the core of a datagram is of that type.
+fn is(datagram: &Datagram, message_type: u8) -> bool {
+    dissect::message(&datagram.payload).core().message_type == message_type
 }
 
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.

@@ -119,6 +119,11 @@ impl Ledger {
         }
     }
 
+    /// The server said that it has come to the next fence and cannot answer it.
+    pub fn pass(&mut self) {
+        self.passed = self.rounds.len().min(self.passed + 1);
+    }
+
     /// The server said that it drops a datagram, for this reason.
     pub fn drop(&mut self, label: String) {
         self.drops.push_back(label);
@@ -189,6 +194,20 @@ mod tests {
             [Event::Answer(to(1)), dropped, Event::Answer(to(3))]
         );
         assert_eq!(ledger.take(), []);
+    }
+
+    #[test]
+    fn a_fence_that_cannot_be_answered_is_passed_all_the_same() {
+        let mut ledger = Ledger::default();
+        ledger.open();
+        ledger.open();
+        ledger.close();
+        ledger.pass();
+        ledger.answer(to(2));
+        assert!(!ledger.settled());
+        ledger.pass();
+        assert!(ledger.settled());
+        assert_eq!(ledger.take(), [Event::Answer(to(2))]);
     }
 
     #[test]

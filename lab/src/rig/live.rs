@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
+use crate::rig::product::Said;
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
@@ -65,14 +66,17 @@ impl Live {
     /// Takes in what has come from the server by now. The log first: a server says what it does before
     /// it does it.
     fn collect(&mut self) -> Result<(), RigError> {
-        for line in self.server.lines()? {
-            if let Some(label) = drop_label(&line) {
-                self.ledger.drop(label.to_owned());
-            }
-            self.reloaded = reload_outcome(&line).or(self.reloaded);
-        }
+        let said = self.server.said()?;
         while let Some(datagram) = self.station.receive()? {
             self.ledger.answer(datagram);
+        }
+        for said in said {
+            match said {
+                Said::Drop(label) => self.ledger.drop(label),
+                // All that it sent before it said so has been received.
+                Said::FenceRefused => self.ledger.pass(),
+                Said::Reloaded(taken) => self.reloaded = Some(taken),
+            }
         }
         Ok(())
     }
@@ -155,7 +159,15 @@ impl Rig for Live {
         let until = Instant::now() + PATIENCE;
         loop {
             self.collect()?;
-            self.server.check()?;
+            if let Some(ended) = self.server.ended()? {
+                // It may have sent something just before.
+                self.collect()?;
+                self.ledger.forgo();
+                let mut events = std::mem::take(&mut self.before);
+                events.extend(self.ledger.take());
+                events.push(Event::Ended(ended));
+                return Ok(events);
+            }
             if self.ledger.settled() {
                 // What the server said before it answered the fence may have come after our last look.
                 self.collect()?;
@@ -229,33 +241,5 @@ impl Rig for Live {
         }
         self.before.extend(before);
         Ok(())
-    }
-}
-
-/// Whether a line of the log says that the server has taken over a configuration, or that it has not.
-fn reload_outcome(line: &str) -> Option<bool> {
-    let (_, rest) = line.split_once("server6_reload: ")?;
-    match rest {
-        "server reloaded" => Some(true),
-        "failed to reload configuration file" => Some(false),
-        _ => None,
-    }
-}
-
-/// The reason in a line of the log that tells of a drop.
-fn drop_label(line: &str) -> Option<&str> {
-    let (_, rest) = line.split_once("dropped: ")?;
-    rest.split_whitespace().next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_reason_of_a_drop_is_the_word_behind_dropped() {
-        let line = "Nov/23/2026 09:15:22: engine: dropped: no-client-id from fe80::c1 (24 bytes)";
-        assert_eq!(drop_label(line), Some("no-client-id"));
-        assert_eq!(drop_label("received solicit from fe80::c1"), None);
     }
 }

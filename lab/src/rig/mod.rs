@@ -6,6 +6,7 @@ use std::time::Duration;
 pub mod ballast;
 pub mod fence;
 pub mod live;
+pub mod product;
 pub mod server;
 pub mod sim;
 
@@ -27,6 +28,17 @@ pub enum Event {
     Answer(Datagram),
     /// It said that it drops a datagram, and the label of the reason (`no-client-id`).
     Drop(String),
+    /// It ended by itself; nothing comes after this.
+    Ended(Ended),
+}
+
+/// The end of a server that nobody asked to end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// The signal (`SIGSEGV`), or the exit status.
+    pub how: String,
+    /// The last lines of its log.
+    pub last_words: String,
 }
 
 /// What a rig needs to know before the server starts.
@@ -72,6 +84,14 @@ pub enum IaName {
 #[error("{0}")]
 pub struct RigError(pub String);
 
+impl From<Ended> for RigError {
+    fn from(Ended { how, last_words }: Ended) -> Self {
+        Self(format!(
+            "the server ended by itself ({how}); its last words:\n{last_words}"
+        ))
+    }
+}
+
 /// Where a scenario is played.
 pub trait Rig {
     /// The name for reports: `sim` or `live`.
@@ -87,7 +107,7 @@ pub trait Rig {
     /// certain that nothing more comes of it.
     ///
     /// # Errors
-    /// The server has ended, or does not answer any more.
+    /// The server does not answer any more.
     fn settle(&mut self) -> Result<Vec<Event>, RigError>;
 
     /// Lets time pass.

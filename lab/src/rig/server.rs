@@ -7,6 +7,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::chown;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -16,8 +17,9 @@ use tempfile::TempDir;
 
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
-use crate::link::{self, Namespace, Process, wait};
-use crate::rig::{INTERFACE, RigError, SECRET, SERVER_DUID};
+use crate::link::{Namespace, Process, wait};
+use crate::rig::product::{Ear, Files, Product, Said};
+use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,6 +37,19 @@ pub enum Program {
     Binary(PathBuf),
     /// An image that podman has, by its name.
     Image(String),
+    /// The original server, WIDE's `dhcp6s`.
+    Wide(PathBuf),
+}
+
+impl Program {
+    /// Which server it is.
+    #[must_use]
+    pub fn product(&self) -> Product {
+        match self {
+            Self::Binary(_) | Self::Image(_) => Product::Dhcp6s,
+            Self::Wide(_) => Product::Wide,
+        }
+    }
 }
 
 /// The programs that an image takes to run, and the Debian packages that they come from.
@@ -65,12 +80,7 @@ pub struct Server {
 struct Running {
     process: Process,
     log: Log,
-}
-
-impl From<link::Error> for RigError {
-    fn from(error: link::Error) -> Self {
-        Self(error.to_string())
-    }
+    ear: Ear,
 }
 
 impl Server {
@@ -108,6 +118,8 @@ impl Server {
         if let Program::Image(_) = server.program {
             server.give_to(CONTAINER_USER)?;
         }
+        let product = server.program.product();
+        product.lay_out(server.folder.path(), &server.namespace)?;
         Ok(server)
     }
 
@@ -200,6 +212,7 @@ impl Server {
         self.running = Some(Running {
             process,
             log: Log::new(pipe)?,
+            ear: Ear::new(self.program.product()),
         });
         Ok(())
     }
@@ -208,14 +221,14 @@ impl Server {
         let Some(running) = &mut self.running else {
             return Err(self.failure("was not started"));
         };
-        let ready = format!("serving on {INTERFACE}");
+        let product = self.program.product();
         let until = Instant::now() + PATIENCE;
         loop {
             if running
                 .log
                 .lines()?
                 .iter()
-                .any(|line| line.contains(&ready))
+                .any(|line| product.is_ready(line))
             {
                 return Ok(());
             }
@@ -228,23 +241,19 @@ impl Server {
 
     fn command(&self) -> Command {
         let mut command = match &self.program {
-            Program::Binary(path) => {
+            Program::Binary(path) | Program::Wide(path) => {
                 let mut command = Command::new(path);
                 command.arg("-f");
                 command
             }
             Program::Image(image) => self.container(image),
         };
+        let files = Files {
+            folder: self.folder.path(),
+            leases: &self.leases.clone().unwrap_or_else(|| self.path(LEASES)),
+        };
         command
-            .args(["-d", "-c"])
-            .arg(self.path("dhcp6s.conf"))
-            .arg("-P")
-            .arg(self.path("dhcp6s.pid"))
-            .arg("--duid")
-            .arg(self.path("dhcp6s_duid"))
-            .arg("--leases")
-            .arg(self.leases.clone().unwrap_or_else(|| self.path(LEASES)))
-            .arg(INTERFACE)
+            .args(self.program.product().arguments(files))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
@@ -295,6 +304,9 @@ impl Server {
     /// # Errors
     /// It does not end, or not with success.
     pub fn stop(&mut self) -> Result<(), RigError> {
+        if !self.program.product().ends_in_order() {
+            return self.kill();
+        }
         let Some(running) = &mut self.running else {
             return Ok(());
         };
@@ -356,6 +368,18 @@ impl Server {
         }
     }
 
+    /// What those lines tell.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub(super) fn said(&mut self) -> Result<Vec<Said>, RigError> {
+        let Some(running) = &mut self.running else {
+            return Ok(Vec::new());
+        };
+        let lines = running.log.lines()?;
+        Ok(lines.iter().filter_map(|it| running.ear.hear(it)).collect())
+    }
+
     /// Waits until it says something, ends, or something comes on `other`, or the time has come.
     ///
     /// # Errors
@@ -365,6 +389,26 @@ impl Server {
             Some(running) if !running.log.ended() => pause(&[other, running.log.as_fd()], until),
             _ => pause(&[other], until),
         }
+    }
+
+    /// How it ended, if it has ended by itself since it was started.
+    ///
+    /// # Errors
+    /// It has closed its log and goes on.
+    pub fn ended(&mut self) -> Result<Option<Ended>, RigError> {
+        let Some(running) = self.running.as_mut().filter(|it| it.log.ended()) else {
+            return Ok(None);
+        };
+        let Some(status) = running.process.wait(Instant::now() + PATIENCE)? else {
+            return Err(self.failure("has closed its log"));
+        };
+        let signal = status
+            .signal()
+            .and_then(|number| Signal::try_from(number).ok());
+        Ok(Some(Ended {
+            how: signal.map_or_else(|| status.to_string(), |it| it.to_string()),
+            last_words: running.log.tail(),
+        }))
     }
 
     /// An error unless it runs.

@@ -17,7 +17,19 @@ pub(crate) fn can_run(programs: &[(&'static str, &'static str)]) -> bool {
             .iter()
             .find_map(|(name, package)| link::installed(name, package).err()),
     };
-    let Some(missing) = missing else { return true };
+    missing.is_none_or(|missing| refuse(&missing.to_string()))
+}
+
+/// Whether something else that a test needs is there; where it is not, as above.
+///
+/// # Panics
+/// In CI, if it is missing.
+#[allow(dead_code, reason = "not every test needs something else")]
+pub(crate) fn has<E: std::fmt::Display>(found: Result<(), E>) -> bool {
+    found.map_or_else(|missing| refuse(&missing.to_string()), |()| true)
+}
+
+fn refuse(missing: &str) -> bool {
     assert!(
         std::env::var("CI").as_deref() != Ok("true"),
         "cannot run: {missing}"

@@ -1,0 +1,66 @@
+//! `dhcp6lab differences`: plays all scenarios against the original server and prints the document.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Compared, Outcome, document, original, survey};
+use crate::link;
+use crate::rig::RigError;
+use crate::run::{BAD_INPUT, FAILED, LACKING, PASSED, load};
+
+/// What is to be compared.
+#[derive(Clone, Debug)]
+pub struct DifferencesArguments {
+    /// Scenarios, and folders of scenarios.
+    pub paths: Vec<PathBuf>,
+    /// The original server, if it is not where its package puts it.
+    pub server: Option<PathBuf>,
+}
+
+/// Compares, prints the document to `out` and all else to `err`, and returns the exit status.
+pub fn run(arguments: &DifferencesArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let scenarios = match load(&arguments.paths) {
+        Ok(scenarios) => scenarios,
+        Err(error) => return tell(err, &error.to_string(), BAD_INPUT),
+    };
+    let server = match ready(arguments.server.as_deref()) {
+        Ok(server) => server,
+        Err(error) => return tell(err, &error.to_string(), LACKING),
+    };
+    let found = survey(&scenarios, &server, |compared| {
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(std::io::stderr(), "{}", line(compared));
+    });
+    if let Err(error) = write!(out, "{}", document(&found)).and_then(|()| out.flush()) {
+        return tell(err, &format!("cannot write the document: {error}"), FAILED);
+    }
+    let faults = found.faults();
+    for fault in &faults {
+        tell(err, fault, FAILED);
+    }
+    tell(err, &found.summary(), PASSED);
+    if faults.is_empty() { PASSED } else { FAILED }
+}
+
+/// The original server, if it can be run here.
+fn ready(server: Option<&Path>) -> Result<PathBuf, RigError> {
+    link::available()?;
+    link::remove_on_signal()?;
+    server.map_or_else(original, |it| Ok(it.to_owned()))
+}
+
+fn line(compared: &Compared) -> String {
+    let mark = match (&compared.outcome, compared.fault()) {
+        (_, Some(_)) => "FAILED   ",
+        (Outcome::Different { .. }, None) => "different",
+        (Outcome::Incomparable(_), None) => "left out ",
+        (Outcome::Same { .. } | Outcome::Failed(_), None) => "same     ",
+    };
+    format!("{mark} {}", compared.path.display())
+}
+
+fn tell(err: &mut dyn Write, text: &str, status: u8) -> u8 {
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(err, "dhcp6lab: {text}");
+    status
+}
