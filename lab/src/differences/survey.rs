@@ -184,6 +184,9 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
     if scenario.only_sim().is_some() {
         return Some("More time passes than anybody can wait for.");
     }
+    if scenario.config.contains("required;") {
+        return Some("The original does not know `required`.");
+    }
     let disk = |step: &Step| matches!(step, Step::Disk(_));
     scenario
         .steps
@@ -239,8 +242,8 @@ fn pools(scenario: &Scenario) -> Pools {
         | Step::Exchange(_)
         | Step::Expect(_)
         | Step::Advance(_)
-        | Step::Remove(_)
-        | Step::Disk(_) => None,
+        | Step::Disk(_)
+        | Step::Remove(_) => None,
     });
     let configurations = std::iter::once(scenario.config.as_str()).chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);

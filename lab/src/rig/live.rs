@@ -75,7 +75,7 @@ impl Live {
                 Said::Drop(label) => self.ledger.drop(label),
                 // All that it sent before it said so has been received.
                 Said::FenceRefused => self.ledger.pass(),
-                Said::Reloaded(taken) => self.reloaded = Some(taken),
+                Said::Reload(taken) => self.reloaded = Some(taken),
             }
         }
         Ok(())
