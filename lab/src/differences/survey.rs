@@ -231,9 +231,13 @@ fn watch(scenario: &Scenario, mut rig: impl crate::rig::Rig) -> Result<Played, R
 fn pools(scenario: &Scenario) -> Pools {
     let later = scenario.steps.iter().filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Advance(_) | Step::Disk(_) => {
-            None
-        }
+        Step::Reload(it) => Some(it.config.as_str()),
+        Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Advance(_)
+        | Step::Disk(_)
+        | Step::Remove(_) => None,
     });
     let configurations = std::iter::once(scenario.config.as_str()).chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);
