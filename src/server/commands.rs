@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::reload::{ReadConfig, Reload};
-use super::tell_changes;
+use super::{report, tell_changes};
 use crate::control::Command;
 use crate::engine::Engine;
 use crate::lease::{IaKey, Timestamp};
@@ -30,7 +30,7 @@ impl Commands {
             Command::Reload => self.reload.start(),
             Command::Remove(key) => self.removals.push(key),
             Command::Stop => {
-                tracing::info!("server6_stop: exiting");
+                tracing::info!(origin = "server6_stop", notice = true, "exiting");
                 return ControlFlow::Break(());
             }
         }
@@ -48,9 +48,11 @@ impl Commands {
         for key in self.removals.drain(..) {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
+            engine.observe(tracing::enabled!(tracing::Level::INFO));
             if engine.remove(now, &key, log) == 0 {
                 tracing::info!("no such binding: {key}");
             }
+            report::brought_about(engine.events(), true);
             tell_changes(log, logged);
         }
         !batch.outbox.is_empty()

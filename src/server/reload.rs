@@ -31,7 +31,8 @@ impl Reload {
     pub(super) fn start(&mut self) {
         if self.under_way.is_some() {
             tracing::info!(
-                "server6_reload: still reading the configuration, which is read again then"
+                origin = "server6_reload",
+                "still reading the configuration, which is read again then"
             );
             self.again = true;
             return;
@@ -79,7 +80,10 @@ impl Reload {
 /// Says why the configuration stays as it is.
 fn refuse(mistakes: &[String]) {
     mistakes.iter().for_each(|it| tracing::warn!("{it}"));
-    tracing::warn!("server6_reload: failed to reload configuration file");
+    tracing::warn!(
+        origin = "server6_reload",
+        "failed to reload configuration file"
+    );
 }
 
 #[cfg(test)]
