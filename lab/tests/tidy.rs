@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),
+    ("ctl", &["wire", "lease", "config", "control"]),
     ("reading", &["cli", "config", "server"]),
 ];
 
@@ -80,6 +81,7 @@ const LONGER: &[(&str, &str)] = &[];
 const INSIDERS: &[&str] = &[
     "lab/src/rig/sim.rs",
     "lab/tests/differential.rs",
+    "lab/tests/language.rs",
     "lab/tests/model.rs",
     "lab/tests/support/journal.rs",
     "lab/tests/support/networks.rs",

@@ -49,8 +49,9 @@ impl Commands {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
             engine.observe(tracing::enabled!(tracing::Level::INFO));
-            if engine.remove(now, &key, log) == 0 {
-                tracing::info!("no such binding: {key}");
+            match engine.remove(now, &key, log) {
+                0 => tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}"),
+                count => tracing::info!("binding removed: {key} ({count} leases)"),
             }
             report::brought_about(engine.events(), true);
             tell_changes(log, logged);

@@ -36,6 +36,9 @@ impl Files<'_> {
     }
 }
 
+/// The file with the key of the control channel, in the folder of a server.
+pub(super) const KEY_FILE: &str = "dhcp6sctlkey";
+
 /// The only place where the original looks for its DUID.
 const WIDE_STATE: &str = "/var/lib/dhcpv6";
 
@@ -102,9 +105,10 @@ impl Product {
                 arguments.extend(["--duid".into(), files.at("dhcp6s_duid").into()]);
                 arguments.extend(["--leases".into(), files.leases.into()]);
             }
-            // Its log says all only with -D. Without a key it opens no control port.
-            Self::Wide => arguments.extend(["-D", "-k", "/dev/null"].map(Into::into)),
+            // Its log says all only with -D.
+            Self::Wide => arguments.push("-D".into()),
         }
+        arguments.extend(["-k".into(), files.at(KEY_FILE).into()]);
         arguments.extend(["-c".into(), files.at("dhcp6s.conf").into()]);
         arguments.extend(["-P".into(), files.at("dhcp6s.pid").into()]);
         arguments.push(INTERFACE.into());
@@ -116,7 +120,11 @@ impl Product {
         match self {
             Self::Dhcp6s => line.contains(&format!("serving on {INTERFACE}")),
             // The last thing that it does before it waits for messages; its socket is open and in the groups.
-            Self::Wide => line.contains("server6_init: skip opening control port"),
+            // With a key it does not tell of that, but of whoever comes to its control port and says nothing.
+            Self::Wide => {
+                line.contains("server6_init: skip opening control port")
+                    || line.contains("control channel was reset by peer")
+            }
         }
     }
 
@@ -134,6 +142,8 @@ pub(super) enum Said {
     Drop(String),
     /// The fence was read, and cannot be answered. Whatever came before it is done with.
     FenceRefused,
+    /// It was told to read its configuration again, and has taken it over or has not.
+    Reload(bool),
 }
 
 /// Listens to the log of a server.
@@ -154,6 +164,9 @@ impl Ear {
 
     /// What the next line of the log tells, if that is of interest.
     pub(super) fn hear(&mut self, line: &str) -> Option<Said> {
+        if let Some(taken) = reload_outcome(line) {
+            return Some(Said::Reload(taken));
+        }
         match self.product {
             Product::Dhcp6s => drop_label(line).map(|label| Said::Drop(label.to_owned())),
             Product::Wide => {
@@ -165,6 +178,16 @@ impl Ear {
                 refused.then_some(Said::FenceRefused)
             }
         }
+    }
+}
+
+/// Whether a line of either log says that the server has taken over a configuration, or that it has not.
+fn reload_outcome(line: &str) -> Option<bool> {
+    let (_, rest) = line.split_once("server6_reload: ")?;
+    match rest {
+        "server reloaded" => Some(true),
+        "failed to reload configuration file" => Some(false),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{Ear, Files, Product, Said};
+use crate::rig::product::{Ear, Files, KEY_FILE, Product, Said};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -99,6 +99,7 @@ impl Server {
             leases: None,
         };
         server.configure(config)?;
+        server.share_key("")?;
         server.write("dhcp6s_secret", &SECRET)?;
         // The original server's format: a length as this machine writes it, then the DUID.
         let length = u16::try_from(SERVER_DUID.len()).expect("a DUID has at most 130 octets");
@@ -181,6 +182,15 @@ impl Server {
         self.write("dhcp6s.conf", config.as_bytes())
     }
 
+    /// Gives it the content of its key file, which it reads when it starts. Without a key, which is how it is at
+    /// first, it opens no control port.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn share_key(&self, text: &str) -> Result<(), RigError> {
+        self.write(KEY_FILE, text.as_bytes())
+    }
+
     /// Has it keep its leases in this folder from the next start on, on whatever disk that is.
     pub fn keep_leases_in(&mut self, folder: &Path) {
         self.leases = Some(folder.to_owned());
@@ -217,7 +227,11 @@ impl Server {
         Ok(())
     }
 
-    fn await_ready(&mut self) -> Result<(), RigError> {
+    /// Waits until it says that it serves the interface.
+    ///
+    /// # Errors
+    /// It does not; the text has its last words.
+    pub fn await_ready(&mut self) -> Result<(), RigError> {
         let Some(running) = &mut self.running else {
             return Err(self.failure("was not started"));
         };
@@ -311,10 +325,17 @@ impl Server {
             return Ok(());
         };
         running.process.signal(Signal::SIGTERM)?;
-        match running.process.wait(Instant::now() + PATIENCE)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => Err(self.failure(&format!("ended with {status}"))),
-            None => Err(self.failure("does not end")),
+        self.until_ended()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It does not run, or the system refuses.
+    pub fn signal(&self, signal: Signal) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) => Ok(running.process.signal(signal)?),
+            None => Err(self.failure("does not run")),
         }
     }
 
@@ -354,6 +375,34 @@ impl Server {
         match &mut self.running {
             Some(running) => Ok(running.log.lines()?),
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits until it has logged a line with this text, and returns that line. Lines ahead of it are skipped.
+    ///
+    /// # Errors
+    /// It does not say that.
+    pub fn until(&mut self, text: &str) -> Result<String, RigError> {
+        let until = Instant::now() + PATIENCE;
+        let said = match &mut self.running {
+            Some(running) => running.log.until(text, until)?,
+            None => None,
+        };
+        said.ok_or_else(|| self.failure(&format!("does not say `{text}`")))
+    }
+
+    /// Waits until it has ended by itself, with success.
+    ///
+    /// # Errors
+    /// It goes on, or ends otherwise.
+    pub fn until_ended(&mut self) -> Result<(), RigError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        match running.process.wait(Instant::now() + PATIENCE)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(self.failure(&format!("ended with {status}"))),
+            None => Err(self.failure("does not end")),
         }
     }
 
