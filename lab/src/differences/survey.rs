@@ -25,8 +25,8 @@ const PACKAGE: &str = "wide-dhcpv6-server";
 pub struct Compared {
     /// The file.
     pub path: PathBuf,
-    /// The reason that the scenario gives for a difference.
-    pub reason: Option<String>,
+    /// The reasons that the scenario gives for differences.
+    pub reasons: Vec<String>,
     /// What was found.
     pub outcome: Outcome,
 }
@@ -57,17 +57,17 @@ impl Compared {
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let path = self.path.display();
-        match (&self.outcome, &self.reason) {
-            (Outcome::Same { .. }, Some(_)) => Some(format!(
+        match (&self.outcome, self.reasons.as_slice()) {
+            (Outcome::Same { .. }, [_, ..]) => Some(format!(
                 "{path}: `differs` gives a reason, and nothing differs from the original server"
             )),
-            (Outcome::Different { lines, .. }, None) => Some(format!(
+            (Outcome::Different { lines, .. }, []) => Some(format!(
                 "{path}: the original server does something else (- ours, + the original); give the \
                  reason under `differs`, or do as it does:\n{lines}"
             )),
             (Outcome::Failed(text), _) => Some(format!("{path}: {text}")),
-            (Outcome::Same { .. }, None)
-            | (Outcome::Different { .. }, Some(_))
+            (Outcome::Same { .. }, [])
+            | (Outcome::Different { .. }, [_, ..])
             | (Outcome::Incomparable(_), _) => None,
         }
     }
@@ -168,7 +168,12 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
     };
     Compared {
         path: path.to_owned(),
-        reason: scenario.differs.as_ref().map(|it| it.trim().to_owned()),
+        reasons: scenario
+            .differs
+            .0
+            .iter()
+            .map(|it| it.trim().into())
+            .collect(),
         outcome,
     }
 }
