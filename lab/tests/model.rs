@@ -1,43 +1,26 @@
-//! Seeded random clients, lost answers and crashes against the promises that the server makes.
+//! Seeded random clients, lost answers, crashes and new configurations against the promises that the server
+//! makes.
 //!
 //! Every client believes what the Replies that reached it said. Whatever happens, no two clients may
-//! believe in overlapping leases, and the server must know of every lease that a client believes in.
+//! believe in overlapping leases, and the server must know of every lease that a client believes in. Only a
+//! binding that the operator removes is believed in by nobody from then on.
 //! `DHCP6S_MODEL_SEED` repeats one run, `DHCP6S_MODEL_RUNS` sets how many are made.
 
-use dhcp6s::config::{Config, Host, Interface, Lifetimes, Pool, PoolUse, Reservation};
+use dhcp6s::config::Config;
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
-use dhcp6s::lease::{Change, IaKind, LeaseState, LeaseTable, Prefix, Secret, Timestamp};
+use dhcp6s::lease::{
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Secret, Timestamp,
+};
 use dhcp6s::wire::{Duid, Ia, IaAddress, IaPrefix, Message, MessageType, OptionCode, Writer};
+use networks::{Random, another, config, duid, ip};
 use std::net::{Ipv6Addr, SocketAddrV6};
+
+#[path = "support/networks.rs"]
+mod networks;
 
 const CLIENTS: usize = 14;
 const SERVER: [u8; 10] = [0, 3, 0, 1, 2, 0, 0, 0, 0, 1];
 const GROUP: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
-
-/// Numbers that depend on the seed alone (SplitMix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-
-    fn one_in(&mut self, odds: u64) -> bool {
-        self.below(odds) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[usize::try_from(self.below(choices.len() as u64)).expect("a small number")]
-    }
-}
 
 /// A lease that a client believes in.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,81 +41,7 @@ struct World {
     now: Timestamp,
     beliefs: [Vec<Belief>; CLIENTS],
     checked: usize,
-}
-
-fn duid(client: usize) -> Duid {
-    let last = u8::try_from(client).expect("few clients");
-    Duid::new(&[0, 3, 0, 1, 2, 0, 0, 0, 1, last]).expect("a DUID")
-}
-
-fn ip(text: &str) -> Ipv6Addr {
-    text.parse().expect("an address")
-}
-
-fn lifetimes(preferred_secs: u32, valid_secs: u32) -> Lifetimes {
-    Lifetimes {
-        preferred_secs,
-        valid_secs,
-    }
-}
-
-/// Twelve pool addresses for fourteen clients, some of which are hosts with addresses inside the pool.
-fn config(random: &mut Random) -> Config {
-    let pool = PoolUse {
-        pool: 0,
-        lifetimes: lifetimes(50, 100),
-    };
-    let host = |client, prefixes: &[&str], addresses: &[&str], valid| Host {
-        name: format!("host{client}"),
-        duid: Some(duid(client)),
-        prefixes: reservations(prefixes, valid),
-        addresses: reservations(addresses, valid),
-        pool: None,
-        key: None,
-    };
-    let reserved = ["2001:db8:1::13"];
-    Config {
-        interfaces: vec![Interface {
-            name: "eth0".to_owned(),
-            preference: None,
-            rapid_commit: random.one_in(2),
-            pool: Some(pool),
-        }],
-        hosts: vec![
-            host(
-                0,
-                &["2001:db8:d00::/56", "2001:db8:d01::/60"],
-                &reserved,
-                80,
-            ),
-            host(1, &["2001:db8:d00::/48"], &[], u32::MAX),
-            host(
-                2,
-                &["2001:db8:d00:80::/64"],
-                &["2001:db8:1::14", "2001:db8:1::15"],
-                60,
-            ),
-        ],
-        pools: vec![Pool {
-            name: "lan".to_owned(),
-            first: ip("2001:db8:1::10"),
-            last: ip("2001:db8:1::1b"),
-        }],
-        ..Config::default()
-    }
-}
-
-fn reservations(texts: &[&str], valid_secs: u32) -> Vec<Reservation> {
-    let parse = |text: &&str| {
-        let (address, length) = text.split_once('/').unwrap_or((text, "128"));
-        let length = length.parse().expect("a length");
-        let prefix = Prefix::new(ip(address), length).expect("a prefix");
-        Reservation {
-            prefix,
-            lifetimes: lifetimes(valid_secs, valid_secs),
-        }
-    };
-    texts.iter().map(parse).collect()
+    reloads: usize,
 }
 
 fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
@@ -172,10 +81,64 @@ impl World {
             now,
             beliefs,
             checked: 0,
+            reloads: 0,
         }
     }
 
+    /// The operator puts another configuration in force, at times the first one again.
+    fn reload(&mut self) {
+        self.config = match self.random.one_in(4) {
+            true => config(&mut self.random),
+            false => another(&mut self.random),
+        };
+        self.engine.configure(self.config.clone());
+        self.reloads += 1;
+    }
+
+    /// The operator takes a binding from a client, and sees to it that the client stops to use it.
+    fn remove(&mut self) {
+        let client = usize::try_from(self.random.below(CLIENTS as u64)).expect("few clients");
+        let key = IaKey {
+            duid: duid(client),
+            kind: self.random.pick(&[IaKind::Na, IaKind::Pd]),
+            iaid: u32::try_from(self.random.below(3)).expect("few IAs"),
+        };
+        let table = self.engine.table();
+        let held = table.active(&key).filter(|it| it.valid_until() >= self.now);
+        let held: Vec<_> = held.map(Lease::prefix).collect();
+        let mut log = ChangeLog::default();
+        let count = self.engine.remove(self.now, &key, &mut log);
+        assert_eq!(
+            (count, log.count()),
+            (held.len(), held.len()),
+            "seed {}",
+            self.seed
+        );
+        let left = self.engine.table().active(&key).count();
+        assert_eq!(left, 0, "seed {}: {key} is not gone", self.seed);
+        self.durable.extend_from_slice(log.records());
+        // By address, as the last answer may have moved a lease to another of the client's IAs and got lost.
+        self.beliefs[client].retain(|it| it.kind != key.kind || !held.contains(&it.prefix));
+    }
+
+    /// A server that was started with this configuration would answer as one that was told to reload it.
+    fn compare(&self, arrival: &Arrival<'_>, outbox: &Outbox) {
+        let mut restarted = start(&self.config, &self.durable, self.now);
+        let mut other = Outbox::default();
+        let _ = restarted.handle(self.now, arrival, &mut other);
+        let answer = |outbox: &Outbox| outbox.last().map(|it| it.payload.to_vec());
+        assert_eq!(answer(outbox), answer(&other), "seed {}", self.seed);
+        let changes = (outbox.log.records(), other.log.records());
+        assert_eq!(changes.0, changes.1, "seed {}", self.seed);
+    }
+
     fn step(&mut self) {
+        if self.random.one_in(12) {
+            self.reload();
+        }
+        if self.random.one_in(60) {
+            self.remove();
+        }
         if self.random.one_in(4) {
             let pause = self.random.below(40);
             self.now = Timestamp(self.now.0 + pause);
@@ -198,6 +161,9 @@ impl World {
         };
         let mut outbox = Outbox::default();
         let _ = self.engine.handle(self.now, &arrival, &mut outbox);
+        if self.random.one_in(10) {
+            self.compare(&arrival, &outbox);
+        }
         match self.random.below(12) {
             // The power goes before the changes are durable: nothing may have left.
             0 => self.engine = start(&self.config, &self.durable, self.now),
@@ -397,7 +363,7 @@ impl World {
                 let known = lease.is_some_and(|lease| {
                     lease.state() == LeaseState::Active
                         && lease.holder().duid == duid(client)
-                        && lease.valid_until() >= belief.until
+                        && (lease.valid_until() >= belief.until || is_retired(lease, belief))
                 });
                 assert!(
                     known,
@@ -412,6 +378,12 @@ impl World {
             assert!(same, "seed {}: the journal tells another story", self.seed);
         }
     }
+}
+
+/// Whether somebody believes in a lease for ever that has got an end, which the client hears of with the next
+/// answer that reaches it. A run is shorter than the day that it has for that.
+fn is_retired(lease: &Lease, belief: &Belief) -> bool {
+    belief.until == Timestamp::NEVER && lease.valid_until() < Timestamp::NEVER
 }
 
 /// Every lease that the server knows, in an order of its own.
@@ -442,7 +414,7 @@ fn no_two_clients_share_and_no_promise_is_forgotten() {
         Some(seed) => seed..=seed,
         None => 1..=number("DHCP6S_MODEL_RUNS").unwrap_or(60),
     };
-    let (mut runs, mut checked) = (0, 0);
+    let (mut runs, mut checked, mut reloads) = (0, 0, 0);
     for seed in seeds {
         let mut world = World::new(seed);
         for _ in 0..600 {
@@ -450,8 +422,9 @@ fn no_two_clients_share_and_no_promise_is_forgotten() {
         }
         runs += 1;
         checked += world.checked;
+        reloads += world.reloads;
     }
-    println!("{runs} runs, {checked} leases checked, 0 shared, 0 forgotten");
+    println!("{runs} runs, {reloads} reloads, {checked} leases checked, 0 shared, 0 forgotten");
     assert!(
         checked > 1000,
         "the clients got too few leases for the test to mean anything"

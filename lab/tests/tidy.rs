@@ -82,6 +82,7 @@ const INSIDERS: &[&str] = &[
     "lab/tests/differential.rs",
     "lab/tests/model.rs",
     "lab/tests/support/journal.rs",
+    "lab/tests/support/networks.rs",
     "lab/tests/tidy.rs",
 ];
 

@@ -32,6 +32,8 @@ pub(super) struct Query<'a> {
     /// The client; only an Information-request may do without.
     pub(super) client: Option<Duid>,
     pub(super) options: Options<'a>,
+    /// The message as a whole.
+    pub(super) message: Message<'a>,
     ias: Ias<'a>,
     pub(super) hops: Hops<'a>,
 }
@@ -208,6 +210,7 @@ pub(super) fn admit<'a>(
         transaction_id: message.transaction_id,
         client,
         options,
+        message,
         ias,
         hops,
     })

@@ -51,8 +51,9 @@ impl Engine {
             } else {
                 from
             },
-            promises: !draft.changes().is_empty(),
+            promises: draft.needs_store(),
             lacks: draft.lacks(),
+            message_type,
         });
         Ok(())
     }
@@ -111,6 +112,7 @@ impl Engine {
         if query.kind == Kind::InformationRequest {
             self.stateless.write_refresh_time(query, writer);
         }
+        self.sign(&draft.session, writer);
     }
 }
 

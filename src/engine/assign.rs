@@ -4,7 +4,7 @@
 
 use super::admit::{Query, QueryIa};
 use super::draft::Draft;
-use super::{DropReason, Engine, Place};
+use super::{DropReason, Engine, Event, Place};
 use crate::config::{Host, Lifetimes, PoolUse, Reservation};
 use crate::lease::{IaKey, IaKind, Lease, LeaseState, Prefix, is_reserved};
 use crate::wire::Duid;
@@ -120,8 +120,12 @@ impl Engine {
             .pick_reservation(query, client, ia, draft)
             .map(|it| (it.prefix, it.lifetimes))
             .or_else(|| self.pick_from_pool(client, ia, draft));
-        if let Some((prefix, lifetimes)) = found {
-            draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
+        match found {
+            Some((prefix, lifetimes)) => {
+                draft.grant(&key, prefix, lifetimes, self.held(&key, prefix));
+            }
+            None if ia.kind == IaKind::Na && client.pool.is_some() => draft.note(Event::PoolEmpty),
+            None => {}
         }
         found.is_some()
     }

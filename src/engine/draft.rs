@@ -1,5 +1,7 @@
 //! `Draft`: what one answer will say and change, before either happens.
 
+use super::Event;
+use super::authenticate::Session;
 use super::times::{self, Times};
 use crate::config::Lifetimes;
 use crate::lease::{Change, IaKey, IaKind, Lease, LeaseState, Prefix, Timestamp};
@@ -23,6 +25,11 @@ pub(super) struct Draft {
     pub(super) preference: Option<u8>,
     /// Whether the configured options accompany the answer.
     pub(super) with_options: bool,
+    /// What authentication means for it.
+    pub(super) session: Session,
+    /// Whether anybody wants to know of events.
+    pub(super) observed: bool,
+    pub(super) events: Vec<Event>,
 }
 
 /// One IA of the answer.
@@ -54,6 +61,9 @@ impl Default for Draft {
             rapid_commit: false,
             preference: None,
             with_options: false,
+            session: Session::default(),
+            observed: false,
+            events: Vec::new(),
         }
     }
 }
@@ -69,6 +79,20 @@ impl Draft {
         self.rapid_commit = false;
         self.preference = None;
         self.with_options = false;
+        self.session = Session::default();
+        self.events.clear();
+    }
+
+    /// The time of the answer.
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Notes an event, if anybody wants to know.
+    pub(super) fn note(&mut self, event: Event) {
+        if self.observed {
+            self.events.push(event);
+        }
     }
 
     /// Begins an IA of the answer; the leases that follow are its.
@@ -235,6 +259,11 @@ impl Draft {
     pub(super) fn times(&self) -> Times {
         let granted = self.leases.iter().filter(|lease| lease.is_granted());
         times::renewal(granted.map(|lease| lease.lifetimes))
+    }
+
+    /// Whether there is anything that has to be durable before the answer leaves.
+    pub(super) fn needs_store(&self) -> bool {
+        !self.changes.is_empty() || self.session.counter.is_some()
     }
 
     /// What the answer changes.

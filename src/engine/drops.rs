@@ -76,6 +76,14 @@ drop_reasons! {
     NothingToConfirm = "nothing-to-confirm", "there is no address to confirm";
     /// A Rebind about leases that this server knows nothing of (RFC 9915 §18.3.5).
     NothingToAnswer = "nothing-to-answer", "nothing is known about the client's leases";
+    /// No authentication in a message of a client that has to authenticate, or that did so before.
+    Unauthenticated = "unauthenticated", "the client has a key and did not use it";
+    /// A wrong MAC, or a key that is not the client's (RFC 3315 §21.4.5.2).
+    AuthenticationFailed = "authentication-failed", "the message was not made with the client's key";
+    /// Authentic, but no newer than an earlier message (RFC 3315 §21.3).
+    Replayed = "replayed", "the message is a recording of an earlier one, or the client's clock was set back";
+    /// Made with a key whose lifetime is over (RFC 3315 §21.4.3).
+    KeyExpired = "key-expired", "the key of the client has expired";
     /// An answer that no datagram can carry.
     AnswerTooLarge = "answer-too-large", "the answer would not fit in a datagram";
     /// A change that cannot be made durable.

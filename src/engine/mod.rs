@@ -1,8 +1,8 @@
 //! The decisions: one arrival, the leases and the time in; an answer and changes out.
 //!
 //! The life of a message: the relay chain is opened (`relay`), the message becomes a `Query`
-//! or is dropped (`admit`), one function per message type drafts the answer (`solicit` … `inform`), the
-//! draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
+//! or is dropped (`admit`), so it is if its client has a key and did not use it (`authenticate`), one function per
+//! message type drafts the answer (`solicit` … `inform`), the draft is written behind the answers of the batch (`answer`), and its changes are applied and logged.
 //! Until the answer stands, nothing has changed, so every reason to drop a message comes before its first
 //! change.
 //!
@@ -12,10 +12,12 @@
 mod admit;
 mod answer;
 mod assign;
+mod authenticate;
 mod confirm;
 mod decline;
 mod draft;
 mod drops;
+mod events;
 mod inform;
 mod outbox;
 mod rebind;
@@ -30,6 +32,7 @@ mod tests;
 mod times;
 
 pub use drops::{Counters, DropReason};
+pub use events::{Binding, Event};
 pub use outbox::{Answer, Outbox};
 
 use crate::config::{Config, Interface};
@@ -39,6 +42,7 @@ use crate::lease::{
 };
 use crate::wire::{Duid, MessageType};
 use admit::{Kind, Query};
+use authenticate::Authenticator;
 use draft::Draft;
 use stateless::Stateless;
 use std::collections::HashMap;
@@ -82,6 +86,7 @@ pub struct Engine {
     /// Prefixes whose addresses fit the link.
     on_link: Vec<Prefix>,
     stateless: Stateless,
+    keys: Authenticator,
     /// Whether changes cannot be made durable at present.
     read_only: bool,
     draft: Draft,
@@ -103,6 +108,7 @@ impl Engine {
             server_duid,
             placement: Placement::new(secret),
             stateless: Stateless::new(&nothing.options),
+            keys: Authenticator::new(secret, &nothing.keys),
             config: nothing,
             link,
             table,
@@ -129,6 +135,7 @@ impl Engine {
             }
         }
         self.stateless = Stateless::new(&config.options);
+        self.keys.set_keys(&config.keys);
         self.config = config;
         self.survey();
     }
@@ -180,9 +187,9 @@ impl Engine {
         arrival: &Arrival<'_>,
         outbox: &mut Outbox,
     ) -> Verdict {
-        self.table.expire(now);
         let mut draft = std::mem::take(&mut self.draft);
         draft.begin(now);
+        self.expire(now, &mut draft);
         let verdict = self.decide(arrival, &mut draft, outbox);
         self.draft = draft;
         self.counters.count(verdict);
@@ -192,6 +199,7 @@ impl Engine {
     fn decide(&mut self, arrival: &Arrival<'_>, draft: &mut Draft, outbox: &mut Outbox) -> Verdict {
         let (hops, message) = relay::open(arrival)?;
         let query = admit::admit(&self.server_duid, arrival, hops, message)?;
+        self.authenticate(&query, draft)?;
         let message_type = match query.kind {
             Kind::Solicit => self.solicit(&query, draft)?,
             Kind::Request => self.request(&query, draft)?,
@@ -202,14 +210,11 @@ impl Engine {
             Kind::Decline => self.decline(&query, draft)?,
             Kind::InformationRequest => Self::inform(draft),
         };
-        if self.read_only && !draft.changes().is_empty() {
+        if self.read_only && draft.needs_store() {
             return Err(DropReason::StoreFull);
         }
         self.write(arrival, &query, message_type, draft, outbox)?;
-        for change in draft.changes() {
-            self.table.apply(change);
-            outbox.log.push(change);
-        }
+        self.apply(draft, &mut outbox.log);
         Ok(message_type)
     }
 
@@ -238,7 +243,7 @@ impl Engine {
         held.len()
     }
 
-    /// States up to `count` leases again from `cursor` on, and says where to go on; `None` at the end.
+    /// States up to `count` leases and counters again from `cursor` on, and says where to go on; `None` at the end.
     pub fn restate(&self, cursor: usize, count: usize, log: &mut ChangeLog) -> Option<usize> {
         self.table.restate(cursor, count, log)
     }

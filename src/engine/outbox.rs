@@ -1,6 +1,7 @@
 //! `Outbox`: answers and changes of one batch, in arenas that are reused.
 
 use crate::lease::ChangeLog;
+use crate::wire::MessageType;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::ops::Range;
 
@@ -22,6 +23,7 @@ pub(super) struct Entry {
     pub(super) from: Ipv6Addr,
     pub(super) promises: bool,
     pub(super) lacks: bool,
+    pub(super) message_type: MessageType,
 }
 
 /// One datagram to send.
@@ -37,6 +39,8 @@ pub struct Answer<'a> {
     pub promises: bool,
     /// Whether it says of an IA that nothing is available for it.
     pub lacks: bool,
+    /// The type of the message, which may be wrapped in relay levels.
+    pub message_type: MessageType,
 }
 
 impl Outbox {
@@ -58,6 +62,7 @@ impl Outbox {
             from: entry.from,
             promises: entry.promises,
             lacks: entry.lacks,
+            message_type: entry.message_type,
         }
     }
 

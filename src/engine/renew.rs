@@ -3,7 +3,7 @@
 use super::admit::{Query, QueryIa};
 use super::assign::Client;
 use super::draft::Draft;
-use super::{DropReason, Engine};
+use super::{DropReason, Engine, Event};
 use crate::lease::LeaseState;
 use crate::wire::{MessageType, StatusCode};
 
@@ -39,6 +39,7 @@ impl Engine {
     ) -> bool {
         let key = ia.key(client.duid);
         if !self.extend(client, &key, draft) {
+            draft.note(Event::NoBinding(client.duid));
             return false;
         }
         let renewed = draft.grants_in_ia() || self.assign(query, client, ia, draft);

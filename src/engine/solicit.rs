@@ -1,6 +1,7 @@
 //! Solicit → Advertise, or Reply with Rapid Commit (RFC 9915 §18.3.1, §18.3.9).
 
 use super::admit::Query;
+use super::authenticate::RapidCommit;
 use super::draft::Draft;
 use super::{DropReason, Engine};
 use crate::wire::{MessageType, OptionCode};
@@ -23,8 +24,14 @@ impl Engine {
             .is_some_and(<[u8]>::is_empty);
         // With nothing to give, an Advertise says so and leaves the client to other servers.
         if allowed && asked && (draft.grants() || query.ias().next().is_none()) {
-            draft.rapid_commit = true;
-            return Ok(MessageType::REPLY);
+            match draft.session.rapid_commit {
+                RapidCommit::Granted => {
+                    draft.rapid_commit = true;
+                    return Ok(MessageType::REPLY);
+                }
+                RapidCommit::Deferred => {}
+                RapidCommit::Refused => return Err(DropReason::Unauthenticated),
+            }
         }
         // An offer promises nothing (RFC 9915 §18.3.2).
         draft.drop_changes();

@@ -315,6 +315,12 @@ impl LeaseTable {
         }
     }
 
+    /// What `expire` ends, in the order of the times at which it ends.
+    pub fn due(&self, now: Timestamp) -> impl Iterator<Item = &Lease> {
+        let due = self.by_due.iter().take_while(move |(due, _)| *due < now);
+        due.filter_map(|&(_, slot)| self.lease(slot))
+    }
+
     /// When `expire` has something to do next.
     #[must_use]
     pub fn next_due(&self) -> Option<Timestamp> {

@@ -2,6 +2,7 @@
 
 use super::batch::{Batch, Outcome};
 use super::rarely::Rarely;
+use super::report::{self, Name, Peer};
 use super::{Error, socket};
 use crate::store::{self, LeaseStore};
 use std::io;
@@ -28,11 +29,12 @@ enum Work {
 }
 
 impl Committer {
-    /// Starts the thread. Answers leave through `socket` and the interface with that index.
+    /// Starts the thread. Answers leave through `socket` and the interface with that index and name.
     pub(super) fn start(
         store: Box<dyn LeaseStore>,
         socket: UdpSocket,
         index: u32,
+        interface: String,
     ) -> io::Result<Self> {
         let (work, incoming) = channel();
         let (outgoing, returns) = unbounded_channel();
@@ -40,6 +42,7 @@ impl Committer {
             store,
             socket,
             index,
+            interface,
             incoming,
             outgoing,
             full: false,
@@ -97,6 +100,7 @@ struct Worker {
     store: Box<dyn LeaseStore>,
     socket: UdpSocket,
     index: u32,
+    interface: String,
     incoming: Receiver<Work>,
     outgoing: UnboundedSender<Result<Batch, store::Error>>,
     /// The store found no room for the last batch, which is said once.
@@ -145,11 +149,22 @@ impl Worker {
 
     fn send(&mut self, batch: &Batch) {
         let (socket, index, refusals) = (&self.socket, self.index, &mut self.refusals);
-        socket::send(socket, index, batch.outbox.answers(), |answer, error| {
-            tracing::debug!("transmit to {} failed: {error}", answer.to);
-            if let Some(count) = refusals.count(Instant::now()) {
-                let to = answer.to;
-                tracing::warn!("answers not sent: {count}, the last one to {to}: {error}");
+        let interface = &*self.interface;
+        socket::send(socket, index, batch.outbox.answers(), |answer, outcome| {
+            let (name, address) = (Name(answer.message_type), answer.to);
+            let to = Peer { address, interface };
+            match outcome {
+                Ok(()) => tracing::debug!(origin = report::SEND, "transmit {name} to {to}"),
+                Err(error) => match refusals.count(Instant::now()) {
+                    Some(count) => tracing::error!(
+                        origin = report::SEND,
+                        "transmit {name} to {to} failed: {error} ({count} answers not sent)"
+                    ),
+                    None => tracing::debug!(
+                        origin = report::SEND,
+                        "transmit {name} to {to} failed: {error}"
+                    ),
+                },
             }
         });
     }
@@ -281,7 +296,8 @@ mod tests {
         let sender = UdpSocket::bind("[::1]:0").expect("a socket");
         let loopback = nix::net::if_::if_nametoindex("lo").expect("loopback");
         let mut committer =
-            Committer::start(Box::new(Says(says)), sender, loopback).expect("a thread");
+            Committer::start(Box::new(Says(says)), sender, loopback, "lo".to_owned())
+                .expect("a thread");
         committer.commit(batch(address));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -331,7 +347,8 @@ mod tests {
     /// What is said at the end when a batch is under way by then.
     fn end(says: fn() -> Result<(), store::Error>) -> Result<(), Error> {
         let socket = UdpSocket::bind("[::1]:0").expect("a socket");
-        let committer = Committer::start(Box::new(Says(says)), socket, 0).expect("a thread");
+        let committer =
+            Committer::start(Box::new(Says(says)), socket, 0, String::new()).expect("a thread");
         committer.commit(Batch::new());
         committer.finish()
     }
@@ -347,7 +364,7 @@ mod tests {
         assert!(matches!(end(|| panic!("a defect")), Err(Error::Committer)));
         let socket = UdpSocket::bind("[::1]:0").expect("a socket");
         let store = Box::new(Says(|| panic!("a defect")));
-        let mut committer = Committer::start(store, socket, 0).expect("a thread");
+        let mut committer = Committer::start(store, socket, 0, String::new()).expect("a thread");
         committer.commit(Batch::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

@@ -13,6 +13,7 @@ mod port;
 pub mod process;
 mod rarely;
 mod reload;
+mod report;
 mod socket;
 
 use crate::control::Command;
@@ -24,6 +25,7 @@ use commands::Commands;
 use committer::Committer;
 use port::Port;
 use rarely::Rarely;
+use report::Peer;
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
@@ -133,7 +135,7 @@ impl Server {
     ) -> Result<(), Error> {
         let mut port = Port::new(self.interface.clone(), self.index, self.socket)?;
         let (sender, index) = port.share()?;
-        let mut committer = Committer::start(store, sender, index)
+        let mut committer = Committer::start(store, sender, index, self.interface)
             .map_err(system("start the committing thread"))?;
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
@@ -144,7 +146,7 @@ impl Server {
         let mut idle = vec![Batch::new(), Batch::new()];
         // What changed before anybody listened was not told.
         decider.follow(&port);
-        tracing::info!("serving on {}", self.interface);
+        tracing::info!("serving on {}", decider.engine.link().name);
         ready();
         loop {
             if commands.wants_batch()
@@ -154,11 +156,11 @@ impl Server {
             }
             tokio::select! {
                 _ = terminate.recv() => {
-                    tracing::info!("received SIGTERM");
+                    told_to_end(SignalKind::terminate());
                     break;
                 }
                 _ = interrupt.recv() => {
-                    tracing::info!("received SIGINT");
+                    told_to_end(SignalKind::interrupt());
                     break;
                 }
                 _ = hangup.recv() => {
@@ -210,6 +212,11 @@ impl Server {
         tracing::info!("{}", decider.engine.counters());
         finished
     }
+}
+
+fn told_to_end(signal: SignalKind) {
+    let number = signal.as_raw_value();
+    tracing::info!(origin = "server6_signal", "received a signal ({number})");
 }
 
 /// Fills the batch that is next, once there is one and something to fill it with.
@@ -270,7 +277,9 @@ impl Decider {
 
     /// Decides on everything in a batch. Says whether the batch has to be committed.
     fn decide(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
+        self.engine.observe(tracing::enabled!(tracing::Level::INFO));
         for arrival in batch.received.arrivals() {
+            report::arrived(&arrival, self.peer(&arrival));
             let logged = batch.outbox.log.records().len();
             let verdict = self.engine.handle(now, &arrival, &mut batch.outbox);
             self.report(&arrival, verdict, &batch.outbox, logged);
@@ -308,26 +317,29 @@ impl Decider {
 
     /// Logs what became of a message. Its changes are the records of the log from the octet `logged` on.
     fn report(&mut self, arrival: &Arrival<'_>, verdict: Verdict, outbox: &Outbox, logged: usize) {
+        let from = self.peer(arrival);
+        report::brought_about(self.engine.events(), verdict.is_ok());
         match verdict {
-            Ok(message_type) => {
-                tracing::debug!("{message_type} for {}", arrival.source);
+            Ok(_) => {
                 tell_changes(&outbox.log, logged);
                 if outbox.last().is_some_and(|answer| answer.lacks)
                     && let Some(count) = self.lacks.count(Instant::now())
                 {
-                    let source = arrival.source;
+                    let from = self.peer(arrival);
                     tracing::warn!(
-                        "no address or prefix available: {count} times, the last one for {source}"
+                        "no address or prefix available: {count} times, the last one for {from}"
                     );
                 }
             }
-            Err(reason) => {
-                tracing::info!(
-                    "dropped: {reason} from {}: {}",
-                    arrival.source,
-                    reason.text()
-                );
-            }
+            Err(reason) => report::dropped(reason, arrival, from, self.engine.events()),
+        }
+    }
+
+    /// Who sent that.
+    fn peer(&self, arrival: &Arrival<'_>) -> Peer<'_> {
+        Peer {
+            address: arrival.source,
+            interface: &self.engine.link().name,
         }
     }
 

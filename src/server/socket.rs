@@ -200,13 +200,13 @@ impl Received {
     }
 }
 
-/// Sends answers, out of the interface with that index. One that the system refuses is reported and does
-/// not keep back the others; those that find no room in time are reported, too.
+/// Sends answers, out of the interface with that index, and reports on each. One that the system refuses does
+/// not keep back the others, nor does one that finds no room in time.
 pub(super) fn send<'a>(
     socket: &UdpSocket,
     index: u32,
     mut answers: impl Iterator<Item = Answer<'a>>,
-    mut refused: impl FnMut(&Answer<'a>, io::Error),
+    mut report: impl FnMut(&Answer<'a>, io::Result<()>),
 ) {
     let mut deadline = None;
     let mut batch: Vec<Answer<'a>> = Vec::with_capacity(BATCH_MAX);
@@ -219,17 +219,21 @@ pub(super) fn send<'a>(
         let mut rest = batch.as_slice();
         while let Some((first, others)) = rest.split_first() {
             match send_some(socket, index, rest) {
-                Ok(count) => rest = rest.get(count.max(1)..).unwrap_or_default(),
+                Ok(count) => {
+                    let (taken, left) = rest.split_at(count.clamp(1, rest.len()));
+                    taken.iter().for_each(|it| report(it, Ok(())));
+                    rest = left;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     let deadline = *deadline.get_or_insert_with(|| Instant::now() + PATIENCE);
                     if !wait_for_room(socket, deadline) {
-                        refused(first, error);
+                        report(first, Err(error));
                         rest = others;
                     }
                 }
                 Err(error) => {
-                    refused(first, error);
+                    report(first, Err(error));
                     rest = others;
                 }
             }

@@ -1,6 +1,6 @@
 //! Checked views over a received datagram.
 
-use super::{Error, MessageType, Options};
+use super::{Authentication, Error, MessageType, OptionCode, Options};
 use std::net::Ipv6Addr;
 
 /// A message between client and server (RFC 9915 §8).
@@ -12,6 +12,7 @@ pub struct Message<'a> {
     pub transaction_id: [u8; 3],
     /// Its options.
     pub options: Options<'a>,
+    octets: &'a [u8],
 }
 
 impl<'a> Message<'a> {
@@ -26,7 +27,24 @@ impl<'a> Message<'a> {
             message_type: MessageType(message_type),
             transaction_id: [a, b, c],
             options: Options::read(options)?,
+            octets,
         })
+    }
+
+    /// The octets ahead of the MAC that ends its first Authentication option, and those behind: with zeros in the
+    /// place of the MAC they are what it was made of (RFC 3315 §21.4.1). `None` if no MAC can be there.
+    #[must_use]
+    pub fn around_mac(&self) -> Option<(&'a [u8], &'a [u8])> {
+        let mut end = 4;
+        for option in self.options.iter() {
+            end += 4 + option.value.len();
+            if option.code == OptionCode::AUTHENTICATION {
+                option.value.len().checked_sub(Authentication::MAC_LEN)?;
+                let (ahead, behind) = self.octets.split_at_checked(end)?;
+                return Some((ahead.get(..end - Authentication::MAC_LEN)?, behind));
+            }
+        }
+        None
     }
 }
 
@@ -84,6 +102,22 @@ mod tests {
                 Some(Error::Short),
                 "{len}"
             );
+        }
+    }
+
+    #[test]
+    fn a_mac_ends_the_authentication_option_wherever_that_stands() {
+        let mac: [u8; 16] = *b"0123456789abcdef";
+        let ahead = [3, 0, 0, 1, 0, 8, 0, 2, 0, 0, 0, 11, 0, 18, 9, 9];
+        let octets = [&ahead[..], &mac, &[0, 14, 0, 0]].concat();
+        let message = Message::read(&octets).expect("a message");
+        let behind = &[0, 14, 0, 0][..];
+        assert_eq!(message.around_mac(), Some((&ahead[..], behind)));
+        let short = [&[3, 0, 0, 1, 0, 11, 0, 15][..], &mac[..15]].concat();
+        let none = [3, 0, 0, 1, 0, 8, 0, 2, 0, 0];
+        for octets in [&short[..], &none] {
+            let message = Message::read(octets).expect("a message");
+            assert_eq!(message.around_mac(), None);
         }
     }
 

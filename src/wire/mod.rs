@@ -18,7 +18,10 @@ pub use duid::Duid;
 pub use message::{Message, RelayMessage};
 pub use name::{DomainName, NameError};
 pub(crate) use option::requested;
-pub use option::{Ia, IaAddress, IaPrefix, OptionList, Options, RawOption, Status};
+pub use option::{
+    Authentication, DelayedInformation, Ia, IaAddress, IaPrefix, OptionList, Options, RawOption,
+    Status,
+};
 pub use writer::{TooLong, Writer};
 
 /// The most octets that UDP carries over IPv6 without jumbograms.

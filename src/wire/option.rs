@@ -206,6 +206,76 @@ impl<'a> Status<'a> {
     }
 }
 
+/// An Authentication option (RFC 9915 §21.11).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Authentication<'a> {
+    /// The protocol.
+    pub protocol: u8,
+    /// The algorithm, whose meaning depends on the protocol.
+    pub algorithm: u8,
+    /// The replay detection method.
+    pub method: u8,
+    /// The value of the replay detection field.
+    pub replay: u64,
+    /// What the protocol makes of the rest; may be empty.
+    pub information: &'a [u8],
+}
+
+impl<'a> Authentication<'a> {
+    /// Delayed authentication, a protocol that RFC 9915 has no longer (RFC 3315 §21.4).
+    pub const DELAYED: u8 = 2;
+    /// The only algorithm of delayed authentication.
+    pub const HMAC_MD5: u8 = 1;
+    /// The replay detection method of a counter that only grows.
+    pub const MONOTONIC: u8 = 0;
+    /// Octets of the MAC of delayed authentication.
+    pub const MAC_LEN: usize = 16;
+
+    /// Reads the value of an Authentication option.
+    ///
+    /// # Errors
+    /// Fewer than 11 octets.
+    pub fn read(value: &'a [u8]) -> Result<Self, Error> {
+        let (&[protocol, algorithm, method], rest) =
+            value.split_first_chunk::<3>().ok_or(Error::Short)?;
+        let (&replay, information) = rest.split_first_chunk::<8>().ok_or(Error::Short)?;
+        Ok(Self {
+            protocol,
+            algorithm,
+            method,
+            replay: u64::from_be_bytes(replay),
+            information,
+        })
+    }
+}
+
+/// The authentication information of delayed authentication (RFC 3315 §21.4.1).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DelayedInformation<'a> {
+    /// The DHCP realm.
+    pub realm: &'a [u8],
+    /// The number of the key in that realm.
+    pub key_id: u32,
+    /// The MAC.
+    pub mac: &'a [u8; Authentication::MAC_LEN],
+}
+
+impl<'a> DelayedInformation<'a> {
+    /// Reads the information of an Authentication option of that protocol.
+    ///
+    /// # Errors
+    /// Fewer than 20 octets.
+    pub fn read(information: &'a [u8]) -> Result<Self, Error> {
+        let (rest, mac) = information.split_last_chunk().ok_or(Error::Short)?;
+        let (realm, &key_id) = rest.split_last_chunk::<4>().ok_or(Error::Short)?;
+        Ok(Self {
+            realm,
+            key_id: u32::from_be_bytes(key_id),
+            mac,
+        })
+    }
+}
+
 /// The codes that an Option Request or Echo Request option lists; `None` if its length is odd, in which
 /// case the option counts as absent.
 pub(crate) fn requested(value: &[u8]) -> Option<impl Iterator<Item = OptionCode> + Clone> {
@@ -246,6 +316,24 @@ mod tests {
         value[8] = 129;
         assert_eq!(IaPrefix::read(&value).err(), Some(Error::Range));
         assert_eq!(IaPrefix::read(&value[..24]).err(), Some(Error::Short));
+    }
+
+    #[test]
+    fn an_authentication_ends_in_key_id_and_mac_whatever_the_realm() {
+        let mac: [u8; 16] = *b"0123456789abcdef";
+        for realm in [&b""[..], b"home.example"] {
+            let head = [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 5];
+            let value = [&head[..], realm, &[0, 0, 1, 0], &mac].concat();
+            let read = Authentication::read(&value).expect("an option");
+            assert_eq!((read.protocol, read.algorithm, read.method), (2, 1, 0));
+            assert_eq!(read.replay, 5);
+            let information = DelayedInformation::read(read.information).expect("information");
+            assert_eq!(information.realm, realm);
+            assert_eq!((information.key_id, information.mac), (256, &mac));
+        }
+        assert_eq!(Authentication::read(&[0; 10]), Err(Error::Short));
+        assert!(Authentication::read(&[0; 11]).is_ok());
+        assert_eq!(DelayedInformation::read(&[0; 19]), Err(Error::Short));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Appends messages and options to a buffer that the caller reuses.
 
-use super::{MessageType, OptionCode, PAYLOAD_MAX, StatusCode};
+use super::{Authentication, MessageType, OptionCode, PAYLOAD_MAX, StatusCode};
 use std::net::Ipv6Addr;
 
 /// The message cannot be sent: an option is over 65,535 octets, or all together are over what UDP carries.
@@ -13,6 +13,8 @@ pub struct TooLong;
 pub struct Writer<'a> {
     out: &'a mut Vec<u8>,
     start: usize,
+    /// Where the last message between client and server begins.
+    message_start: usize,
     overflow: bool,
     finished: bool,
 }
@@ -31,6 +33,7 @@ impl<'a> Writer<'a> {
         Self {
             out,
             start,
+            message_start: start,
             overflow: false,
             finished: false,
         }
@@ -38,6 +41,7 @@ impl<'a> Writer<'a> {
 
     /// The header of a message between client and server (RFC 9915 §8).
     pub fn message(&mut self, message_type: MessageType, transaction_id: [u8; 3]) {
+        self.message_start = self.out.len();
         self.out.push(message_type.0);
         self.out.extend_from_slice(&transaction_id);
     }
@@ -109,6 +113,33 @@ impl<'a> Writer<'a> {
         self.close(option);
     }
 
+    /// Ends a message between client and server with an Authentication option of the delayed protocol (RFC 3315
+    /// §21.4.1). `mac` is handed the octets of the message from its type on, with zeros where the MAC belongs.
+    pub fn delayed_authentication(
+        &mut self,
+        replay: u64,
+        realm: &[u8],
+        key_id: u32,
+        mac: impl FnOnce(&[u8]) -> [u8; Authentication::MAC_LEN],
+    ) {
+        let option = self.open(OptionCode::AUTHENTICATION);
+        self.out.extend_from_slice(&[
+            Authentication::DELAYED,
+            Authentication::HMAC_MD5,
+            Authentication::MONOTONIC,
+        ]);
+        self.out.extend_from_slice(&replay.to_be_bytes());
+        self.out.extend_from_slice(realm);
+        self.out.extend_from_slice(&key_id.to_be_bytes());
+        self.out.extend_from_slice(&[0; Authentication::MAC_LEN]);
+        self.close(option);
+        let message = self.out.get_mut(self.message_start..).unwrap_or_default();
+        let mac = mac(message);
+        if let Some(field) = message.last_chunk_mut() {
+            *field = mac;
+        }
+    }
+
     /// Begins an option; what is written until it is closed is its value.
     pub fn open(&mut self, code: OptionCode) -> OpenOption {
         self.out.extend_from_slice(&code.0.to_be_bytes());
@@ -155,7 +186,9 @@ impl Drop for Writer<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Ia, IaAddress, IaPrefix, Message, RelayMessage, Status};
+    use super::super::{
+        DelayedInformation, Ia, IaAddress, IaPrefix, Message, RelayMessage, Status,
+    };
     use super::*;
     use proptest::prelude::*;
 
@@ -164,6 +197,35 @@ mod tests {
         let mut out = vec![1, 2, 3];
         Writer::new(&mut out).message(MessageType::REPLY, [0; 3]);
         assert_eq!(out, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_mac_covers_the_message_without_the_relay_levels() {
+        let mut out = vec![1, 2, 3];
+        let mut writer = Writer::new(&mut out);
+        let unspecified = Ipv6Addr::UNSPECIFIED;
+        writer.relay_message(MessageType::RELAY_REPLY, 0, unspecified, unspecified);
+        let inner = writer.open(OptionCode::RELAY_MESSAGE);
+        writer.message(MessageType::REPLY, [0, 0, 9]);
+        let mut covered = Vec::new();
+        writer.delayed_authentication(7, b"realm", 3, |octets| {
+            covered.extend_from_slice(octets);
+            [0xee; 16]
+        });
+        writer.close(inner);
+        writer.option(OptionCode::INTERFACE_ID, b"eth0");
+        writer.finish().expect("a message that fits");
+        let relay = RelayMessage::read(&out[3..]).expect("a relay message");
+        let inner = relay.options.first(OptionCode::RELAY_MESSAGE);
+        let message = Message::read(inner.expect("what it carries")).expect("a message");
+        let (ahead, behind) = message.around_mac().expect("a MAC");
+        assert_eq!(covered, [ahead, &[0; 16], behind].concat());
+        let value = message.options.first(OptionCode::AUTHENTICATION);
+        let read = Authentication::read(value.expect("an option")).expect("an option");
+        assert_eq!((read.protocol, read.algorithm, read.method), (2, 1, 0));
+        let information = DelayedInformation::read(read.information).expect("information");
+        assert_eq!((information.realm, information.key_id), (&b"realm"[..], 3));
+        assert_eq!((read.replay, information.mac), (7, &[0xee; 16]));
     }
 
     #[test]
