@@ -126,7 +126,9 @@ impl Pools {
             {
                 self.ranges.push((first, last));
             }
-            if let ["address", address, ..] = words {
+        }
+        for words in words.windows(2) {
+            if let ["address", address] = words {
                 self.special.extend(address.parse::<Ipv6Addr>());
             }
         }

@@ -241,3 +241,108 @@ fn pools(scenario: &Scenario) -> Pools {
     let own = scenario.link.addresses.iter().map(|it| it.address);
     Pools::new(configurations, own)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV6;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::compose::{CLIENT_PORT, SERVER_PORT};
+    use crate::normalise::Names;
+    use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_DUID};
+    use crate::transcript::Transcript;
+
+    /// A Reply with the server's identifier, an IA_NA with T1, T2 and one address of a pool, and a status.
+    fn reply(t1: u8, last: u8, status: &[u8]) -> Vec<u8> {
+        let mut octets = vec![7, 0, 0, 1, 0, 2, 0, 10];
+        octets.extend(SERVER_DUID);
+        octets.extend([0, 3, 0, 40, 0, 0, 0, 1, 0, 0, 0, t1, 0, 0, 0, 99]);
+        octets.extend([0, 5, 0, 24, 0x20, 0x01, 0x0d, 0xb8, 0, 1]);
+        octets.extend([0, 0, 0, 0, 0, 0, 0, 0, 0x10, last]);
+        octets.extend([0, 0, 0, 100, 0, 0, 0, 200]);
+        octets.extend([0, 13, 0, u8::try_from(status.len()).expect("short")]);
+        octets.extend(status);
+        octets
+    }
+
+    fn datagram(payload: Vec<u8>) -> Datagram {
+        Datagram {
+            source: SocketAddrV6::new(SERVER_ADDRESS, SERVER_PORT, 0, 0),
+            destination: SocketAddrV6::new(SERVER_ADDRESS, CLIENT_PORT, 0, 0),
+            payload,
+        }
+    }
+
+    fn seen(datagrams: impl IntoIterator<Item = Datagram>) -> String {
+        let mut transcript = Transcript::default();
+        for datagram in datagrams {
+            transcript.received(Duration::ZERO, datagram);
+        }
+        let config = "pool lan { range 2001:db8:1::1000 to 2001:db8:1::10ff; };";
+        let pools = Pools::new(std::iter::once(config), std::iter::empty());
+        transcript.render_through(&Names::new(&[]), Lens::new(&Rule::ALL, pools))
+    }
+
+    fn once(payload: Vec<u8>) -> String {
+        seen([datagram(payload)])
+    }
+
+    #[test]
+    fn what_is_different_everywhere_is_not_seen() {
+        let ours = once(reply(50, 0x77, b"\0\0fine"));
+        let mut theirs = datagram(reply(50, 0x01, b"\0\0"));
+        theirs.source.set_port(40_000);
+        assert_eq!(ours, seen([theirs]));
+    }
+
+    #[test]
+    fn all_else_is_seen() {
+        let usual = once(reply(50, 1, b"\0\0"));
+        assert_ne!(usual, once(reply(49, 1, b"\0\0")), "another T1");
+        assert_ne!(usual, once(reply(50, 1, b"\0\x02")), "another status");
+        let (head, options) = (reply(50, 1, b"\0\0")[..18].to_vec(), reply(50, 1, b"\0\0"));
+        let (ia, status) = options[18..].split_at(44);
+        assert_ne!(usual, once([&head, status, ia].concat()), "another order");
+        let mut late = reply(50, 1, b"\0\0");
+        late[18 + 4 + 12 + 4 + 16 + 3] += 1;
+        assert_ne!(usual, once(late), "another lifetime");
+        let mut elsewhere = datagram(reply(50, 1, b"\0\0"));
+        elsewhere
+            .source
+            .set_ip("fe80::5".parse().expect("an address"));
+        assert_ne!(usual, seen([elsewhere.clone()]), "another address");
+        elsewhere = datagram(reply(50, 1, b"\0\0"));
+        elsewhere.destination.set_port(40_000);
+        assert_ne!(usual, seen([elsewhere]), "another destination");
+    }
+
+    #[test]
+    fn two_leases_are_not_one() {
+        let answers =
+            |first, second| seen([first, second].map(|last| datagram(reply(50, last, b"\0\0"))));
+        assert_eq!(answers(1, 2), answers(9, 4));
+        assert_ne!(answers(1, 2), answers(1, 1));
+    }
+
+    #[test]
+    fn a_reason_and_a_difference_belong_together() {
+        let lines = String::from("+ more\n");
+        let different = Outcome::Different { ended: None, lines };
+        let same = Outcome::Same { rules: Vec::new() };
+        let fault = |outcome: &Outcome, reasons: &[&str]| {
+            Compared {
+                path: "scenarios/topic/a-claim.yaml".into(),
+                reasons: reasons.iter().map(|it| (*it).to_owned()).collect(),
+                outcome: outcome.clone(),
+            }
+            .fault()
+        };
+        assert_eq!(fault(&same, &[]), None);
+        assert_eq!(fault(&different, &["It is so."]), None);
+        let text = fault(&same, &["It is so."]).expect("a fault");
+        assert!(text.contains("nothing differs"), "{text}");
+        let text = fault(&different, &[]).expect("a fault");
+        assert!(text.ends_with("+ more\n"), "{text}");
+    }
+}
