@@ -312,18 +312,16 @@ impl Place {
 /// What a comparison with the original server is in the light of what the scenario says about it.
 fn held_against(compared: Compared) -> Outcome {
     use differences::Outcome as Found;
-    let fault = compared.fault();
-    match (compared.outcome, compared.reasons.as_slice()) {
-        (Found::Failed(text), _) => Outcome::NotStarted(text),
-        (Found::Incomparable(why), _) => Outcome::Skipped(why.to_owned()),
-        (Found::Different { lines, .. }, [_, ..]) => Outcome::Explained {
+    if let Some(fault) = compared.fault() {
+        return Outcome::Wrong(fault);
+    }
+    match compared.outcome {
+        Found::Incomparable(why) => Outcome::Skipped(why.to_owned()),
+        Found::Different { lines, .. } => Outcome::Explained {
             reason: compared.reasons.join(" "),
             lines,
         },
-        (Found::Same { .. } | Found::Different { .. }, _) => match fault {
-            None => Outcome::Passed,
-            Some(text) => Outcome::Failed(vec![player::Failure { step: 0, text }]),
-        },
+        Found::Same { .. } | Found::Failed(_) => Outcome::Passed,
     }
 }
 

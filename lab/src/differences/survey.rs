@@ -56,16 +56,15 @@ impl Compared {
     /// What is wrong with the scenario's `differs`, if anything.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        let path = self.path.display();
         match (&self.outcome, self.reasons.as_slice()) {
-            (Outcome::Same { .. }, [_, ..]) => Some(format!(
-                "{path}: `differs` gives a reason, and nothing differs from the original server"
-            )),
+            (Outcome::Same { .. }, [_, ..]) => Some(
+                "`differs` gives a reason, and nothing differs from the original server".to_owned(),
+            ),
             (Outcome::Different { lines, .. }, []) => Some(format!(
-                "{path}: the original server does something else (- ours, + the original); give the \
+                "the original server does something else (- ours, + the original); give the \
                  reason under `differs`, or do as it does:\n{lines}"
             )),
-            (Outcome::Failed(text), _) => Some(format!("{path}: {text}")),
+            (Outcome::Failed(text), _) => Some(text.clone()),
             (Outcome::Same { .. }, [])
             | (Outcome::Different { .. }, [_, ..])
             | (Outcome::Incomparable(_), _) => None,
@@ -84,7 +83,8 @@ impl Survey {
     /// What is wrong with `differs` in the scenarios, and rules that are not needed.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let mut faults: Vec<String> = self.compared.iter().filter_map(Compared::fault).collect();
+        let fault = |it: &Compared| Some(format!("{}: {}", it.path.display(), it.fault()?));
+        let mut faults: Vec<String> = self.compared.iter().filter_map(fault).collect();
         let needed = |rule: &Rule| {
             self.compared
                 .iter()
