@@ -1,12 +1,13 @@
 //! Which server it is that runs: what servers do not have in common.
 //!
-//! Files and command line, the word that it is ready, and what its log tells. What is said on the link is
-//! the same for all of them, and so is the proof that nothing more comes, except where a configuration
+//! Files and command line, the sign that it is ready, how it is told to reload, and what its log tells. What
+//! is said on the link is the same for all of them, and so is the proof that nothing more comes, except where a configuration
 //! keeps the original server from answering even the fence: then its log has to tell that it is done.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use crate::link::{self, Namespace};
 use crate::rig::fence::FENCE_ADDRESS;
@@ -38,6 +39,10 @@ impl Files<'_> {
 
 /// The only place where the original looks for its DUID.
 const WIDE_STATE: &str = "/var/lib/dhcpv6";
+/// What it takes to tell it something, and where it listens.
+const KEY_FILE: &str = "dhcp6sctlkey";
+const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
+const CONTROL_PORT: u16 = 5547;
 
 impl Product {
     /// What people call it.
@@ -88,6 +93,8 @@ impl Product {
                          wide-dhcpv6-server, or make the folder"
                     )));
                 }
+                std::fs::write(folder.join(KEY_FILE), KEY)
+                    .map_err(|error| RigError(format!("cannot write a control key: {error}")))?;
                 Ok(namespace.mount_over(folder, place)?)
             }
         }
@@ -102,8 +109,10 @@ impl Product {
                 arguments.extend(["--duid".into(), files.at("dhcp6s_duid").into()]);
                 arguments.extend(["--leases".into(), files.leases.into()]);
             }
-            // Its log says all only with -D. Without a key it opens no control port.
-            Self::Wide => arguments.extend(["-D", "-k", "/dev/null"].map(Into::into)),
+            Self::Wide => {
+                // Its log says all only with -D.
+                arguments.extend(["-D".into(), "-k".into(), files.at(KEY_FILE).into()]);
+            }
         }
         arguments.extend(["-c".into(), files.at("dhcp6s.conf").into()]);
         arguments.extend(["-P".into(), files.at("dhcp6s.pid").into()]);
@@ -111,12 +120,26 @@ impl Product {
         arguments
     }
 
-    /// Whether a line of its log says that it can be talked to.
-    pub(super) fn is_ready(self, line: &str) -> bool {
+    /// Whether it can be talked to, after these lines of its log. The original does not say so, but the last
+    /// thing that it does before it waits for messages is to open its control port.
+    pub(super) fn is_ready(self, log: &[String], namespace: &Namespace) -> bool {
         match self {
-            Self::Dhcp6s => line.contains(&format!("serving on {INTERFACE}")),
-            // The last thing that it does before it waits for messages; its socket is open and in the groups.
-            Self::Wide => line.contains("server6_init: skip opening control port"),
+            Self::Dhcp6s => {
+                let ready = format!("serving on {INTERFACE}");
+                log.iter().any(|line| line.contains(&ready))
+            }
+            Self::Wide => namespace.run(|| {
+                let sockets = std::fs::read_to_string("/proc/thread-self/net/tcp6");
+                sockets.is_ok_and(|table| listens(&table, CONTROL_PORT))
+            }),
+        }
+    }
+
+    /// After how long another look tells whether it is ready, if its log does not.
+    pub(super) fn look_again(self) -> Duration {
+        match self {
+            Self::Dhcp6s => Duration::MAX,
+            Self::Wide => Duration::from_millis(1),
         }
     }
 
@@ -125,6 +148,17 @@ impl Product {
     pub(super) fn ends_in_order(self) -> bool {
         self == Self::Dhcp6s
     }
+}
+
+/// Whether somebody listens at that port, by the system's table of TCP sockets.
+fn listens(table: &str, port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    let suffix = format!(":{port:04X}");
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next().is_some_and(|it| it.ends_with(&suffix));
+        local && fields.nth(1) == Some(LISTEN)
+    })
 }
 
 /// What a line of the log tells.
@@ -204,6 +238,19 @@ mod tests {
         );
         assert_eq!(Product::by_words(b"isc-dhcpd-4.4.3\n", b""), None);
         assert_eq!(Product::by_words(b"", b"usage: true\n"), None);
+    }
+
+    #[test]
+    fn who_is_connected_does_not_listen() {
+        let row = |state| {
+            format!(
+                "  sl  local_address remote_address st\n   \
+                 0: 00000000000000000000000001000000:15AB 00000000000000000000000000000000:0000 {state} 0\n"
+            )
+        };
+        assert!(listens(&row("0A"), 5547));
+        assert!(!listens(&row("01"), 5547));
+        assert!(!listens(&row("0A"), 547));
     }
 
     #[test]

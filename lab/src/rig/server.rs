@@ -224,18 +224,15 @@ impl Server {
         let product = self.program.product();
         let until = Instant::now() + PATIENCE;
         loop {
-            if running
-                .log
-                .lines()?
-                .iter()
-                .any(|line| product.is_ready(line))
-            {
+            if product.is_ready(&running.log.lines()?, &self.namespace) {
                 return Ok(());
             }
-            if running.log.ended() || Instant::now() >= until {
+            let now = Instant::now();
+            if running.log.ended() || now >= until {
                 return Err(self.failure("did not start"));
             }
-            pause(&[running.log.as_fd()], until)?;
+            let again = now.checked_add(product.look_again()).unwrap_or(until);
+            pause(&[running.log.as_fd()], again.min(until))?;
         }
     }
 
