@@ -307,6 +307,7 @@ impl World {
                 "seed {}: an empty IA",
                 self.seed
             );
+            let mut granted = 0;
             for option in ia.options.iter() {
                 let (prefix, valid) = match option.code {
                     OptionCode::IA_ADDRESS => {
@@ -325,6 +326,7 @@ impl World {
                 let beliefs = &mut self.beliefs[client];
                 beliefs.retain(|it| it.prefix != prefix || it.kind != kind);
                 if valid > 0 {
+                    granted += 1;
                     let until = self.now.after(valid);
                     beliefs.push(Belief {
                         kind,
@@ -334,6 +336,11 @@ impl World {
                     });
                 }
             }
+            assert!(
+                granted <= 1,
+                "seed {}: an IA with {granted} leases",
+                self.seed
+            );
         }
         assert!(
             times.windows(2).all(|it| it[0] == it[1]),

@@ -30,7 +30,7 @@ impl Commands {
             Command::Reload => self.reload.start(),
             Command::Remove(key) => self.removals.push(key),
             Command::Stop => {
-                tracing::info!("server6_stop: exiting");
+                tracing::info!(origin = "server6_stop", notice = true, "exiting");
                 return ControlFlow::Break(());
             }
         }
@@ -48,8 +48,9 @@ impl Commands {
         for key in self.removals.drain(..) {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
-            if engine.remove(now, &key, log) == 0 {
-                tracing::info!("no such binding: {key}");
+            match engine.remove(now, &key, log) {
+                0 => tracing::info!("no such binding: {key}"),
+                count => tracing::info!("binding removed: {key} ({count} leases)"),
             }
             tell_changes(log, logged);
         }

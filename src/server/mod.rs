@@ -170,7 +170,7 @@ impl Server {
                 config = commands.reload.next() => {
                     if let Some(config) = config {
                         decider.engine.configure(config);
-                        tracing::info!("server6_reload: server reloaded");
+                        tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
                     }
                 }
                 batch = committer.next() => {

@@ -10,7 +10,7 @@ use crate::lens::{Lens, Pools, Rule};
 use crate::player::{self, Played};
 use crate::report::diff;
 use crate::rig::RigError;
-use crate::rig::live::Live;
+use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
@@ -180,15 +180,20 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
 
 /// Why a scenario cannot be played against the original, if so.
 fn incomparable(scenario: &Scenario) -> Option<&'static str> {
-    if scenario.only_sim().is_some() {
-        return Some("More time passes than anybody can wait for.");
-    }
-    let disk = |step: &Step| matches!(step, Step::Disk(_));
-    scenario
-        .steps
-        .iter()
-        .any(disk)
-        .then_some("The original keeps nothing on a disk that could be full.")
+    scenario.steps.iter().find_map(|step| match step {
+        Step::Advance(span) if span.0 > ADVANCE_MAX => {
+            Some("More time passes than anybody can wait for.")
+        }
+        Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
+        Step::Advance(_)
+        | Step::Reload(_)
+        | Step::Remove(_)
+        | Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Crash(_)
+        | Step::Restart(_) => None,
+    })
 }
 
 fn play(scenario: &Scenario, original: &Path) -> Result<Outcome, RigError> {
@@ -233,9 +238,13 @@ fn watch(scenario: &Scenario, mut rig: impl crate::rig::Rig) -> Result<Played, R
 fn pools(scenario: &Scenario) -> Pools {
     let later = scenario.steps.iter().filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Advance(_) | Step::Disk(_) => {
-            None
-        }
+        Step::Reload(it) => Some(it.config.as_str()),
+        Step::Remove(_)
+        | Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Advance(_)
+        | Step::Disk(_) => None,
     });
     let configurations = std::iter::once(scenario.config.as_str()).chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);

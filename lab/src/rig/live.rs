@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
-use crate::rig::product::Said;
+use crate::rig::product::{Order, Said};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
 };
 
 /// How long a scenario may let time pass here.
-const ADVANCE_MAX: Duration = Duration::from_secs(5);
+pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
@@ -36,6 +36,8 @@ pub struct Live {
     before: Vec<Event>,
     /// What fills the disk, while it is full.
     ballast: Option<Ballast>,
+    /// Whether the server has done the last thing that it was told to; `None` until it says.
+    obeyed: Option<bool>,
 }
 
 impl Live {
@@ -55,6 +57,7 @@ impl Live {
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
+            obeyed: None,
         })
     }
 
@@ -70,6 +73,7 @@ impl Live {
                 Said::Drop(label) => self.ledger.drop(label),
                 // All that it sent before it said so has been received.
                 Said::FenceRefused => self.ledger.pass(),
+                Said::Obeyed(done) => self.obeyed = Some(done),
             }
         }
         Ok(())
@@ -121,6 +125,24 @@ impl Live {
         self.server.empty_disk()?;
         self.renew_until(&mut ballast, |event| matches!(event, Event::Answer(_)))?;
         self.ask(&ballast.message(Message::Release)).map(drop)
+    }
+
+    /// Tells the server to do something, and waits until it says whether it has.
+    fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
+        self.obeyed = None;
+        self.server.tell(order)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            if let Some(done) = self.obeyed {
+                return Ok(done);
+            }
+            self.server.check()?;
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not say what it did"));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
@@ -201,6 +223,15 @@ impl Rig for Live {
     fn restart(&mut self, config: Option<&str>) -> Result<(), RigError> {
         self.server.stop()?;
         self.relaunch(config)
+    }
+
+    fn reload(&mut self, config: &str) -> Result<bool, RigError> {
+        self.server.configure(config)?;
+        self.tell(&Order::Reload)
+    }
+
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
+        self.tell(&Order::Remove(duid, ia))
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

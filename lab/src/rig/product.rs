@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
+
 use crate::link::{self, Namespace};
 use crate::rig::fence::FENCE_ADDRESS;
-use crate::rig::{INTERFACE, RigError};
+use crate::rig::{INTERFACE, IaName, RigError};
 
 /// A server that the lab knows how to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ const WIDE_STATE: &str = "/var/lib/dhcpv6";
 const KEY_FILE: &str = "dhcp6sctlkey";
 const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
 const CONTROL_PORT: u16 = 5547;
+/// What tells it; Debian's package wide-dhcpv6-client has it.
+const WIDE_CONTROL: &str = "/usr/sbin/dhcp6ctl";
 
 impl Product {
     /// What people call it.
@@ -143,11 +147,55 @@ impl Product {
         }
     }
 
+    /// How it is told to do something; `None` if the lab cannot tell it.
+    pub(super) fn way_to_tell(self, order: &Order<'_>, folder: &Path) -> Option<Way> {
+        match (self, order) {
+            (Self::Dhcp6s, Order::Reload) => Some(Way::Signal(Signal::SIGHUP)),
+            (Self::Dhcp6s, Order::Remove(..)) => None,
+            (Self::Wide, order) => {
+                let mut command = Command::new(WIDE_CONTROL);
+                command.arg("-S").arg("-k").arg(folder.join(KEY_FILE));
+                match order {
+                    Order::Reload => command.arg("reload"),
+                    Order::Remove(duid, ia) => {
+                        let (kind, iaid) = match ia {
+                            IaName::Na(iaid) => ("IA_NA", iaid),
+                            IaName::Pd(iaid) => ("IA_PD", iaid),
+                        };
+                        let octets: Vec<String> =
+                            duid.iter().map(|octet| format!("{octet:02x}")).collect();
+                        command.args(["remove", "binding", "IA", kind]);
+                        command.args([iaid.to_string(), octets.join(":")])
+                    }
+                };
+                Some(Way::Command(command))
+            }
+        }
+    }
+
     /// Whether it has to be asked to end and waited for. The original keeps nothing that it could lose, and
     /// forgets now and then that it was asked.
     pub(super) fn ends_in_order(self) -> bool {
         self == Self::Dhcp6s
     }
+}
+
+/// What a running server can be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order<'a> {
+    /// To take over the configuration that is in its file now.
+    Reload,
+    /// To forget the binding of that client.
+    Remove(&'a [u8], IaName),
+}
+
+/// How it is told.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// By a signal.
+    Signal(Signal),
+    /// By a program that runs beside it.
+    Command(Command),
 }
 
 /// Whether somebody listens at that port, by the system's table of TCP sockets.
@@ -168,6 +216,8 @@ pub(super) enum Said {
     Drop(String),
     /// The fence was read, and cannot be answered. Whatever came before it is done with.
     FenceRefused,
+    /// What it was told to do is done, or cannot be.
+    Obeyed(bool),
 }
 
 /// Listens to the log of a server.
@@ -188,6 +238,9 @@ impl Ear {
 
     /// What the next line of the log tells, if that is of interest.
     pub(super) fn hear(&mut self, line: &str) -> Option<Said> {
+        if let Some(done) = obeyed(line) {
+            return Some(Said::Obeyed(done));
+        }
         match self.product {
             Product::Dhcp6s => drop_label(line).map(|label| Said::Drop(label.to_owned())),
             Product::Wide => {
@@ -199,6 +252,25 @@ impl Ear {
                 refused.then_some(Said::FenceRefused)
             }
         }
+    }
+}
+
+/// Whether a line says that what the server was told to do is done, or that it is not.
+fn obeyed(line: &str) -> Option<bool> {
+    if let Some((_, rest)) = line.split_once("server6_reload: ") {
+        return match rest {
+            "server reloaded" => Some(true),
+            "failed to reload configuration file" => Some(false),
+            _ => None,
+        };
+    }
+    let (_, rest) = line
+        .split_once("server6_do_ctlcommand: ")
+        .or(line.split_once("remove_binding: "))?;
+    match rest {
+        "no such binding" => Some(false),
+        it if it.starts_with("remove a binding") => Some(true),
+        _ => None,
     }
 }
 

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{Ear, Files, Product, Said};
+use crate::rig::product::{Ear, Files, Order, Product, Said, Way};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -313,6 +313,26 @@ impl Server {
             Some(status) => Err(self.failure(&format!("ended with {status}"))),
             None => Err(self.failure("does not end")),
         }
+    }
+
+    /// Tells it to do something. Its log says what it did.
+    ///
+    /// # Errors
+    /// It does not run, or cannot be told.
+    pub(super) fn tell(&self, order: &Order<'_>) -> Result<(), RigError> {
+        let Some(running) = &self.running else {
+            return Err(self.failure("does not run"));
+        };
+        match self
+            .program
+            .product()
+            .way_to_tell(order, self.folder.path())
+        {
+            Some(Way::Signal(signal)) => running.process.signal(signal)?,
+            Some(Way::Command(command)) => drop(self.namespace.command(command)?),
+            None => return Err(RigError("play this scenario on the simulated rig".into())),
+        }
+        Ok(())
     }
 
     /// Ends it at once.

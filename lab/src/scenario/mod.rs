@@ -10,8 +10,8 @@ mod words;
 
 pub use load::Error;
 pub use step::{
-    Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Restart, Send, Source,
-    Step, Target, Transport,
+    Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Reload, Remove,
+    Restart, Send, Source, Step, Target, Transport,
 };
 pub use value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 
@@ -153,7 +153,9 @@ impl Scenario {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
                 Some("only on sim: it lets more than 5 s pass")
             }
+            Step::Remove(_) => Some("only on sim: it removes a binding"),
             Step::Advance(_)
+            | Step::Reload(_)
             | Step::Disk(_)
             | Step::Send(_)
             | Step::Exchange(_)
