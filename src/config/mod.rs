@@ -4,6 +4,7 @@
 //! and a remedy. It opens nothing itself: the caller says how a file is read and which interfaces exist.
 
 mod ast;
+mod clients;
 mod cursor;
 mod diagnostic;
 mod excerpt;

@@ -117,11 +117,11 @@ F:2:28: error: pool `lam` is not defined
     #[test]
     fn all_findings_are_shown_apart() {
         assert_eq!(
-            plain("option refreshtime 700\n\toption refreshtime = 7;\n"),
+            plain("option ntp-servers ::1\n\toption refreshtime = 7;\n"),
             "\
-F:1:23: error: `;` is missing after `700`
+F:1:23: error: `;` is missing after `::1`
   |
-1 | option refreshtime 700
+1 | option ntp-servers ::1
   |                       ^
   |
   = help: add it

@@ -61,6 +61,9 @@ fn check(config: &Config) {
         assert!(pool_use.pool < config.pools.len());
         fits(pool_use.lifetimes);
     }
+    for key_use in hosts.iter().filter_map(|it| it.key) {
+        assert!(key_use.key < config.keys.len());
+    }
     for pool in &config.pools {
         assert!(pool.first <= pool.last);
     }
