@@ -9,7 +9,8 @@
 use dhcp6s::config::Config;
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Secret, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Secret,
+    Timestamp,
 };
 use dhcp6s::wire::{Duid, Ia, IaAddress, IaPrefix, Message, MessageType, OptionCode, Writer};
 use networks::{Random, another, config, duid, ip};
@@ -48,8 +49,8 @@ fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
     let mut table = LeaseTable::default();
     let mut records = durable;
     while !records.is_empty() {
-        let (change, rest) = Change::read(records).expect("a record");
-        table.apply(&change);
+        let (record, rest) = Record::read(records).expect("a record");
+        table.replay(&record);
         records = rest;
     }
     table.expire(now);

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use crate::compose::{self, Memory};
 use crate::dissect;
-use crate::judge;
+use crate::judge::{self, signature};
 use crate::normalise::Names;
 use crate::rig::{Datagram, Disk, Event, IaName, Rig, RigError};
 use crate::scenario::{
@@ -369,7 +369,16 @@ impl<'a> Player<'a> {
                 for fault in judge::faults(&question, &datagram) {
                     self.fail(format!("the {} is wrong: {fault}", tree.core().name()));
                 }
-                self.memories.entry(name).or_default().learn(tree.core());
+                let memory = self.memories.entry(name).or_default();
+                if let Some(client) = self.scenario.clients.get(name) {
+                    let faults = signature::faults(client, &question, &datagram, &mut memory.heard);
+                    self.failures
+                        .extend(faults.into_iter().map(|fault| Failure {
+                            step: self.step,
+                            text: format!("the {} is wrong: {fault}", tree.core().name()),
+                        }));
+                }
+                memory.learn(tree.core());
             }
             None => self.fail(format!(
                 "{} answers nothing that was sent",

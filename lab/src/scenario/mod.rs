@@ -3,11 +3,13 @@
 //! Unknown keys are refused, so that a slip of the pen is not a test that tests nothing. What a key means
 //! is told here, field by field; how messages are made of them is `compose`.
 
+mod authentication;
 mod load;
 mod step;
 mod value;
 mod words;
 
+pub use authentication::Authentication;
 pub use load::Error;
 pub use step::{
     Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Reload, Remove,
@@ -21,6 +23,7 @@ use std::net::Ipv6Addr;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::authentication::Key;
 use crate::rig::Setup;
 
 /// One scenario: a server, its clients, and what happens between them.
@@ -77,6 +80,8 @@ pub struct Client {
     pub duid: Vec<u8>,
     /// Its link-local address.
     pub address: Ipv6Addr,
+    /// What it authenticates its messages with.
+    pub key: Option<Key>,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -101,6 +106,7 @@ impl<'de> Deserialize<'de> for Clients {
         struct Written {
             duid: Option<Hex>,
             address: Option<Ipv6Addr>,
+            key: Option<Key>,
         }
         struct ClientsVisitor;
         impl<'de> Visitor<'de> for ClientsVisitor {
@@ -123,6 +129,7 @@ impl<'de> Deserialize<'de> for Clients {
                         address: written.address.unwrap_or_else(|| {
                             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last))
                         }),
+                        key: written.key,
                     });
                 }
                 Ok(Clients(clients))

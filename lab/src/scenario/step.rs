@@ -6,6 +6,7 @@ use std::net::Ipv6Addr;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::authentication::Authentication;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 use crate::dissect;
 use crate::rig::{Disk, IaName, SERVER_ADDRESS};
@@ -149,8 +150,10 @@ pub struct Fields {
     pub ia_ta: Several<Ia>,
     /// Adds the Rapid Commit option.
     pub rapid_commit: bool,
-    /// Further options, at the end.
+    /// Further options, at the end, but ahead of the Authentication option.
     pub options: Vec<RawOption>,
+    /// The Authentication option; if absent, one if the client has a key.
+    pub auth: Option<Several<Authentication>>,
     /// Turns the order of all options round.
     pub reverse: bool,
     /// Keeps only so many octets of the message.
