@@ -70,7 +70,7 @@ fn topics(survey: &Survey, text: &mut String) {
         let (topic, _) = place(&compared.path);
         let mut scenario = link(compared);
         if let Some(how) = ended {
-            let _ = write!(scenario, " (**ends with {how}**)");
+            let _ = write!(scenario, " (**{how}**)");
         }
         let reasons = topics.entry(topic).or_default();
         for reason in &compared.reasons {
@@ -167,7 +167,7 @@ mod tests {
         let survey = Survey {
             compared: vec![
                 compared("a-claim", "It is so.", different(None)),
-                compared("more", "It is so.", different(Some("SIGSEGV"))),
+                compared("more", "It is so.", different(Some("ends with SIGSEGV"))),
                 compared("same", "", Outcome::Same { rules: Vec::new() }),
                 compared("slow", "", Outcome::Incomparable("It lasts.")),
             ],

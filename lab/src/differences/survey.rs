@@ -9,11 +9,11 @@ use std::thread;
 use crate::lens::{Lens, Pools, Rule};
 use crate::player::{self, Played};
 use crate::report::diff;
-use crate::rig::RigError;
 use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
+use crate::rig::{Ended, RigError};
 use crate::scenario::{Scenario, Step};
 
 /// Where Debian installs the original server, and the package.
@@ -41,7 +41,7 @@ pub enum Outcome {
     },
     /// They did not.
     Different {
-        /// How the original ended, if it did so by itself (`SIGSEGV`).
+        /// What became of the original, if it ended by itself: `ends with SIGSEGV`.
         ended: Option<String>,
         /// What differs, line by line: `-` ours, `+` the original's.
         lines: String,
@@ -200,7 +200,15 @@ fn play(scenario: &Scenario, original: &Path) -> Result<Outcome, RigError> {
     let setup = scenario.setup();
     let ours = watch(scenario, Sim::start(&setup)?)?;
     let program = Program::Wide(original.to_owned());
-    let theirs = watch(scenario, Live::start(&setup, program)?)?;
+    let theirs = match Live::try_to_start(&setup, program)? {
+        Ok(live) => watch(scenario, live)?,
+        Err(Ended { how, .. }) => {
+            return Ok(Outcome::Different {
+                ended: Some("does not start".to_owned()),
+                lines: format!("+ the server does not start: {how}\n"),
+            });
+        }
+    };
     let read = |played: &Played, rules: &[Rule]| {
         let lens = Lens::new(rules, pools(scenario));
         played.transcript.render_through(&played.names, lens)
@@ -208,7 +216,10 @@ fn play(scenario: &Scenario, original: &Path) -> Result<Outcome, RigError> {
     let (our_text, their_text) = (read(&ours, &Rule::ALL), read(&theirs, &Rule::ALL));
     if our_text != their_text {
         return Ok(Outcome::Different {
-            ended: theirs.transcript.end().map(str::to_owned),
+            ended: theirs
+                .transcript
+                .end()
+                .map(|how| format!("ends with {how}")),
             lines: diff(&our_text, &their_text),
         });
     }

@@ -13,7 +13,8 @@ use crate::rig::fence::Ledger;
 use crate::rig::product::{Order, Said};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+    Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
+    Setup,
 };
 
 /// How long a scenario may let time pass here.
@@ -46,19 +47,36 @@ impl Live {
     /// # Errors
     /// There can be no link here (see [`crate::link::available`]), or the server does not start.
     pub fn start(setup: &Setup, server: impl Into<Program>) -> Result<Self, RigError> {
+        Self::try_to_start(setup, server)?.map_err(|Ended { last_words, .. }| {
+            RigError(format!(
+                "the server did not start; its last words:\n{last_words}"
+            ))
+        })
+    }
+
+    /// Starts a server and waits until it can answer, or has ended instead; then tells how.
+    ///
+    /// # Errors
+    /// As [`Self::start`], but for a server that ends.
+    pub fn try_to_start(
+        setup: &Setup,
+        server: impl Into<Program>,
+    ) -> Result<Result<Self, Ended>, RigError> {
         let namespace = Namespace::new()?;
         let tap = Tap::open(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
         let mut server = Server::new(server.into(), namespace, &setup.config)?;
-        server.start()?;
+        if let Some(ended) = server.try_to_start()? {
+            return Ok(Err(ended));
+        }
         let station = Station::new(tap, SERVER_MAC, SERVER_ADDRESS);
-        Ok(Self {
+        Ok(Ok(Self {
             server,
             station,
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
             obeyed: None,
-        })
+        }))
     }
 
     /// Takes in what has come from the server by now. The log first: a server says what it does before

@@ -197,6 +197,18 @@ impl Server {
     /// # Errors
     /// It does not start; the text has its last words.
     pub fn start(&mut self) -> Result<(), RigError> {
+        match self.try_to_start()? {
+            None => Ok(()),
+            Some(_) => Err(self.failure("did not start")),
+        }
+    }
+
+    /// Starts it and waits until it can be talked to, or has ended instead, as it does with a configuration
+    /// that it refuses; then tells how.
+    ///
+    /// # Errors
+    /// It does neither, or the program cannot be run.
+    pub fn try_to_start(&mut self) -> Result<Option<Ended>, RigError> {
         self.launch()?;
         self.await_ready()
     }
@@ -217,7 +229,7 @@ impl Server {
         Ok(())
     }
 
-    fn await_ready(&mut self) -> Result<(), RigError> {
+    fn await_ready(&mut self) -> Result<Option<Ended>, RigError> {
         let Some(running) = &mut self.running else {
             return Err(self.failure("was not started"));
         };
@@ -225,10 +237,13 @@ impl Server {
         let until = Instant::now() + PATIENCE;
         loop {
             if product.is_ready(&running.log.lines()?, &self.namespace) {
-                return Ok(());
+                return Ok(None);
+            }
+            if running.log.ended() {
+                return self.ended();
             }
             let now = Instant::now();
-            if running.log.ended() || now >= until {
+            if now >= until {
                 return Err(self.failure("did not start"));
             }
             let again = now.checked_add(product.look_again()).unwrap_or(until);
