@@ -1,9 +1,8 @@
 //! The command line: what the operator asks for, and every default path.
 //!
 //! The options are those of the original server, clustered and in any order, so that its start scripts work
-//! unchanged; long names are our own. Where they differ from it: a usage error exits with 1, not 0; `-p`
-//! takes a number alone; and a relative path is relative to the directory that the server is started in,
-//! whether it detaches or not.
+//! unchanged; long names are our own. Where they differ from it: a usage error exits with 1, not 0; and a
+//! relative path is relative to the directory that the server is started in, whether it detaches or not.
 //!
 //! Not here: what the files hold (`config`, `identity`) and how loud each level is (`logging`).
 
@@ -43,7 +42,9 @@ Files:
   dhcp6s_duid    the name that clients know the server by. Created at the first start; keep it, and
                  dhcp6s_secret beside it, when the server moves.
   leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there.
-  dhcp6sctlkey   the key shared with the control command (not used yet).
+  dhcp6sctlkey   the key shared with dhcp6ctl: a secret in base64 on the first line. Without the file
+                 nobody can command the server, and it opens no port.
+                   head -c 16 /dev/urandom | base64 >/etc/wide-dhcpv6/dhcp6sctlkey
   dhcp6s.pid     the number of the running process.
 
 Signals:
@@ -76,13 +77,13 @@ pub struct Arguments {
     #[arg(short = 'f')]
     pub foreground: bool,
 
-    /// The key of the control channel (not used yet).
+    /// The key of the control channel, which dhcp6ctl has to have too.
     #[arg(short = 'k', value_name = "FILE", default_value = CONTROL_KEY_FILE)]
     pub control_key: PathBuf,
 
-    /// The TCP port of the control channel on ::1; 0 lets the system choose (not used yet).
-    #[arg(short = 'p', value_name = "PORT", default_value = CONTROL_PORT, value_parser = port)]
-    pub control_port: u16,
+    /// The TCP port of the control channel on ::1, by number or name; 0 lets the system choose.
+    #[arg(short = 'p', value_name = "PORT", default_value = CONTROL_PORT)]
+    pub control_port: String,
 
     /// Where the process writes its number.
     #[arg(short = 'P', value_name = "FILE", default_value = PID_FILE)]
@@ -132,11 +133,6 @@ fn leases(text: &str) -> Result<Leases, String> {
         ));
     }
     Ok(Leases::Directory(text.into()))
-}
-
-fn port(text: &str) -> Result<u16, &'static str> {
-    text.parse()
-        .map_err(|_| "a port is a number from 0 to 65535")
 }
 
 impl Arguments {
@@ -247,7 +243,7 @@ mod tests {
             arguments.control_key,
             PathBuf::from("/etc/wide-dhcpv6/dhcp6sctlkey")
         );
-        assert_eq!(arguments.control_port, 5547);
+        assert_eq!(arguments.control_port, "5547");
         assert_eq!(arguments.pid_file, PathBuf::from("/var/run/dhcp6s.pid"));
         assert_eq!(arguments.duid, PathBuf::from("/var/lib/dhcpv6/dhcp6s_duid"));
         assert_eq!(
@@ -278,7 +274,7 @@ mod tests {
         assert!(arguments.foreground);
         assert_eq!(arguments.verbosity(), Verbosity::Debug);
         assert_eq!(arguments.config, "./x");
-        assert_eq!(arguments.control_port, 0);
+        assert_eq!(arguments.control_port, "0");
         assert_eq!(parse("-f -- -c").expect("arguments").interface, "-c");
     }
 
@@ -340,24 +336,11 @@ mod tests {
             unknown.contains("'-z'") && !unknown.contains("tip"),
             "{unknown}"
         );
-        let port = said("-p abc eth0");
-        assert!(
-            port.contains("a port is a number from 0 to 65535"),
-            "{port}"
-        );
     }
 
     #[test]
     fn exactly_one_interface_is_served() {
-        for wrong in [
-            "",
-            "a b",
-            "-x a",
-            "a -c",
-            "-p 99999 a",
-            "-p http a",
-            "-n 192.0.2.1 a",
-        ] {
+        for wrong in ["", "a b", "-x a", "a -c", "a -p", "-n 192.0.2.1 a"] {
             let error = parse(wrong).expect_err("a usage error");
             assert!(error.use_stderr(), "{wrong}");
         }

@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod ctl;
 pub mod diagnostics;
 pub mod engine;
 pub mod identity;

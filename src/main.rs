@@ -2,6 +2,7 @@
 
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::Config;
+use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
@@ -85,7 +86,7 @@ fn serve(
     if let Err(error) = logging::start(destination, arguments.verbosity()) {
         return give_up(detached, &error);
     }
-    let (server, engine, store) = match build(arguments, config) {
+    let (server, control, engine, store) = match build(arguments, config) {
         Ok(parts) => parts,
         Err(error) => return give_up(detached, &*error),
     };
@@ -100,7 +101,13 @@ fn serve(
             tracing::warn!("cannot let go of standard error: {error}");
         }
     };
-    let outcome = server.run(engine, store, Arc::new(move || reading.again()), ready);
+    let outcome = server.run(
+        engine,
+        store,
+        control,
+        Arc::new(move || reading.again()),
+        ready,
+    );
     drop(pid_file);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -111,12 +118,13 @@ fn serve(
     }
 }
 
-type Parts = (Server, Engine, Box<dyn LeaseStore>);
+type Parts = (Server, Listener, Engine, Box<dyn LeaseStore>);
 
 /// Everything that the server runs on, in the order in which a mistake is cheapest.
 fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>> {
     let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)?;
     let server = Server::bind(&arguments.interface)?;
+    let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
     let mut table = LeaseTable::default();
     let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
@@ -132,7 +140,7 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     };
     let link = server.link()?;
     let engine = Engine::new(identity.duid, &identity.secret, config, link, table);
-    Ok((server, engine, store))
+    Ok((server, control, engine, store))
 }
 
 fn give_up(detached: Option<Detached>, error: &(impl Error + ?Sized)) -> ExitCode {

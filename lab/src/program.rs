@@ -16,6 +16,20 @@ pub fn server() -> Result<PathBuf, RigError> {
     FOUND.get_or_init(find).clone().map_err(RigError)
 }
 
+/// The control command to test: the one beside the server to test.
+///
+/// # Errors
+/// There is none, or it cannot be built.
+pub fn control_command() -> Result<PathBuf, RigError> {
+    let path = server()?.with_file_name("dhcp6ctl");
+    if path.exists() {
+        Ok(path)
+    } else {
+        let path = path.display();
+        Err(RigError(format!("there is no control command at {path}")))
+    }
+}
+
 fn find() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("DHCP6S") {
         return Ok(path.into());
@@ -50,7 +64,7 @@ fn build(workspace: &Path, target: &Path) -> Result<(), String> {
     cargo
         .current_dir(workspace)
         .args(["build", "--quiet", "--package", "dhcp6s"]);
-    cargo.args(["--bin", "dhcp6s", "--target-dir"]).arg(target);
+    cargo.args(["--bins", "--target-dir"]).arg(target);
     if !cfg!(debug_assertions) {
         cargo.arg("--release");
     }

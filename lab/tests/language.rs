@@ -103,6 +103,7 @@ fn ours(example: &Example) -> (Verdict, Vec<Diagnostic>) {
     let sources = Sources {
         read: &read,
         interface_exists: &interface_exists,
+        addresses_of: &|_| None,
         now: utc(NOW),
     };
     match load(&example.name, &sources) {

@@ -30,6 +30,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
     ("cli", &["config", "logging"]),
+    ("ctl", &["wire", "lease", "config", "control"]),
     ("reading", &["cli", "config", "server"]),
 ];
 

@@ -85,6 +85,7 @@ mod tests {
         let sources = Sources {
             read: &read,
             interface_exists: &|_| true,
+            addresses_of: &|_| Some(Vec::new()),
             now: utc(Timestamp(0)),
         };
         match load("F", &sources) {
@@ -150,6 +151,7 @@ F:2:23: error: a refresh time of 7 is too short
             &Sources {
                 read: &|_| Err(io::ErrorKind::PermissionDenied.into()),
                 interface_exists: &|_| true,
+                addresses_of: &|_| Some(Vec::new()),
                 now: utc(Timestamp(0)),
             },
         );

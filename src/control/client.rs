@@ -52,9 +52,12 @@ pub enum Error {
 /// Nobody got it.
 pub fn send(request: &Request, key: &Key, address: SocketAddr) -> Result<Sent, Error> {
     let frame = request.seal(key, now())?;
-    let connect = |source: io::Error| match source.kind() {
-        ErrorKind::ConnectionRefused => Error::Refused(address),
-        _ => Error::Connect { address, source },
+    let connect = |source: io::Error| {
+        if source.kind() == ErrorKind::ConnectionRefused {
+            Error::Refused(address)
+        } else {
+            Error::Connect { address, source }
+        }
     };
     let mut stream = TcpStream::connect_timeout(&address, PATIENCE).map_err(connect)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(connect)?;

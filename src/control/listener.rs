@@ -1,7 +1,7 @@
 //! The server's side: connections are bounded in number and time, and what is asked comes out one by one.
 //!
 //! All of it is one future, so that it costs the event loop nothing while nobody asks. A connection is closed when
-//! its command has been carried out, so whoever waits for that knows that it has been.
+//! its command has been taken on, and at a stop when all is done, so whoever waits for that knows.
 //!
 //! Not here: what the octets mean (`frame`).
 
@@ -89,7 +89,7 @@ impl Listener {
         Ok(Self { door: Some(door) })
     }
 
-    /// Waits for the next command; that one is asked for means that the last one has been carried out. Without a
+    /// Waits for the next command; that one is asked for means that the last one has been taken on. Without a
     /// port none ever comes. To be called inside the runtime; a call that is given up loses nothing.
     pub async fn next(&mut self) -> Command {
         let Some(door) = &mut self.door else {
@@ -102,17 +102,32 @@ impl Listener {
 
 /// Says why there is no key, in the words of the original.
 fn tell(error: &key::Error) {
+    let origin = "dhcp6_ctl_authinit";
     match error {
         key::Error::Empty(_) => tracing::info!(
+            origin,
             "no shared key. shared key file is empty. dhcp6s will not listen on a control port."
         ),
         key::Error::Blank(_) => {
-            tracing::info!("no shared key found. dhcp6s will not listen on a control port.");
+            tracing::info!(
+                origin,
+                "no shared key found. dhcp6s will not listen on a control port."
+            );
         }
-        other => tracing::error!("{other}"),
+        key::Error::Open { .. } | key::Error::Read { .. } | key::Error::NotBase64(_) => {
+            tracing::error!(origin, "{error}");
+        }
     }
-    tracing::info!("failed to initialize control message authentication");
-    tracing::info!("skip opening control port");
+    tracing::info!(
+        origin = "server6_init",
+        notice = true,
+        "failed to initialize control message authentication"
+    );
+    tracing::info!(
+        origin = "server6_init",
+        notice = true,
+        "skip opening control port"
+    );
 }
 
 #[derive(Debug)]
@@ -165,16 +180,25 @@ impl Door {
             };
             match std::task::ready!(socket.poll_accept(context)) {
                 Ok((stream, peer)) => {
-                    tracing::debug!("accept control connection from {peer}");
+                    tracing::debug!(
+                        origin = "dhcp6_ctl_acceptcommand",
+                        "accept control connection from {peer}"
+                    );
                     if self.pending.len() >= PENDING_MAX {
-                        tracing::info!("command queue is full. drop the oldest one");
+                        tracing::info!(
+                            origin = "dhcp6_ctl_acceptcommand",
+                            "command queue is full. drop the oldest one"
+                        );
                         self.pending.pop_front();
                     }
                     self.pending.push_back(Connection::new(stream));
                 }
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::info!("failed to accept control connection: {error}");
+                    tracing::info!(
+                        origin = "dhcp6_ctl_acceptcommand",
+                        "failed to accept control connection: {error}"
+                    );
                     self.pause = Some(Box::pin(sleep(PAUSE)));
                 }
             }
@@ -190,13 +214,16 @@ impl Door {
                 continue;
             };
             let connection = self.pending.remove(index)?;
-            let command = read.and_then(|()| open(connection.frame.octets(), &self.key, now()));
-            match command {
+            if let Err(refusal) = read {
+                tracing::info!(origin = "dhcp6_ctl_readcommand", "{refusal}");
+                continue;
+            }
+            match open(connection.frame.octets(), &self.key, now()) {
                 Ok(command) => {
                     self.obeyed = Some(connection);
                     return Some(command);
                 }
-                Err(refusal) => tracing::info!("{refusal}"),
+                Err(refusal) => tracing::info!(origin = "server6_do_ctlcommand", "{refusal}"),
             }
         }
         None
@@ -319,7 +346,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_is_closed_when_its_command_has_been_carried_out() {
+    async fn a_connection_is_closed_when_its_command_has_been_taken_on() {
         let (mut listener, address) = listener();
         let mut stream = connect(address);
         stream.write_all(&frame(Command::Reload)).expect("sent");

@@ -17,6 +17,7 @@ fn engine(config: &str, leases: &[Change]) -> Engine {
     let sources = Sources {
         read: &|_| Ok(config.as_bytes().to_vec()),
         interface_exists: &|_| true,
+        addresses_of: &|_| Some(Vec::new()),
         now: crate::config::utc(Timestamp(0)),
     };
     let loaded = load("F", &sources).expect("a configuration");

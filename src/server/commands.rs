@@ -49,7 +49,7 @@ impl Commands {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
             match engine.remove(now, &key, log) {
-                0 => tracing::info!("no such binding: {key}"),
+                0 => tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}"),
                 count => tracing::info!("binding removed: {key} ({count} leases)"),
             }
             tell_changes(log, logged);

@@ -16,7 +16,7 @@ mod reload;
 mod report;
 mod socket;
 
-use crate::control::Command;
+use crate::control::{self, Command};
 use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
 use crate::lease::{ChangeLog, Record, Timestamp};
 use crate::store::{self, LeaseStore};
@@ -106,9 +106,9 @@ impl Server {
         links::read(&self.interface, self.index).map_err(system("read the addresses"))
     }
 
-    /// Serves until SIGTERM, SIGINT or [`Command::Stop`]; `read` is how the configuration is read anew, and
-    /// `ready` is called when the first message can be answered. At the end all answers that were decided on
-    /// are durable and sent.
+    /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`; `read` is how the
+    /// configuration is read anew, and `ready` is called when the first message can be answered. At the end all
+    /// answers that were decided on are durable and sent.
     ///
     /// # Errors
     /// The disk fails, or the system refuses what a server needs.
@@ -116,6 +116,7 @@ impl Server {
         self,
         engine: Engine,
         store: Box<dyn LeaseStore>,
+        control: control::Listener,
         read: Arc<ReadConfig>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
@@ -123,13 +124,14 @@ impl Server {
             .enable_all()
             .build()
             .map_err(system("start the event loop"))?;
-        runtime.block_on(self.serve(engine, store, read, ready))
+        runtime.block_on(self.serve(engine, store, control, read, ready))
     }
 
     async fn serve(
         self,
         engine: Engine,
         store: Box<dyn LeaseStore>,
+        mut control: control::Listener,
         read: Arc<ReadConfig>,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
@@ -166,6 +168,9 @@ impl Server {
                 _ = hangup.recv() => {
                     tracing::info!("received SIGHUP");
                     if commands.take(Command::Reload).is_break() { break }
+                }
+                command = control.next() => {
+                    if commands.take(command).is_break() { break }
                 }
                 config = commands.reload.next() => {
                     if let Some(config) = config {

@@ -1,6 +1,6 @@
 //! WIDE's `dhcp6c`, the counterpart of the original server.
 //!
-//! It keeps no leases on disk, gives addresses to the system for ever, and takes no T1 below 18 seconds.
+//! It opens a control port if there is a key in `dhcp6cctlkey` in its folder. It keeps no leases on disk, gives addresses to the system for ever, and takes no T1 below 18 seconds.
 
 use std::path::Path;
 use std::process::Command;
@@ -73,7 +73,9 @@ impl Client for Dhcp6c {
     fn start(&self, folder: &Path, _identity: Identity) -> Command {
         let mut command = Command::new("dhcp6c");
         command
-            .args(["-f", "-D", "-k", "/dev/null", "-c"])
+            .args(["-f", "-D", "-k"])
+            .arg(folder.join("dhcp6cctlkey"))
+            .arg("-c")
             .arg(folder.join("dhcp6c.conf"))
             .arg("-p")
             .arg(folder.join("dhcp6c.pid"))

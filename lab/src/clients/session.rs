@@ -89,6 +89,20 @@ impl<'a> Session<'a> {
         Ok(renewed)
     }
 
+    /// Waits until it says that. What it said ahead of it about its leases counts for nothing.
+    ///
+    /// # Errors
+    /// It does not.
+    pub fn until_said(&mut self, text: &str) -> Result<String, RigError> {
+        let said = self.log.until(text, Instant::now() + PATIENCE)?;
+        said.ok_or_else(|| {
+            let tail = self.log.tail();
+            RigError(format!(
+                "a client did not say `{text}`; its last words:\n{tail}"
+            ))
+        })
+    }
+
     /// Makes it give back what it has, and waits for its end.
     ///
     /// # Errors

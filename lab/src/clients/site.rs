@@ -55,6 +55,21 @@ impl Site {
     /// # Errors
     /// The system does not let us, or the server does not start.
     pub fn with_config(program: Program, config: &str) -> Result<Self, RigError> {
+        let mut site = Self::lay(program, config)?;
+        site.server.start()?;
+        Ok(site)
+    }
+
+    /// Lays the cable. The server has a configuration that gives leases of these lifetimes, and is yet to be
+    /// started.
+    ///
+    /// # Errors
+    /// The system does not let us.
+    pub fn quiet(program: Program, lifetimes: (u32, u32)) -> Result<Self, RigError> {
+        Self::lay(program, &configuration(lifetimes))
+    }
+
+    fn lay(program: Program, config: &str) -> Result<Self, RigError> {
         let Cable {
             server: at_server,
             client: namespace,
@@ -74,8 +89,7 @@ impl Site {
         for place in ["/run", "/var/lib"] {
             namespace.mount_memory(Path::new(place), 1 << 20)?;
         }
-        let mut server = Server::new(program, at_server, config)?;
-        server.start()?;
+        let server = Server::new(program, at_server, config)?;
         Ok(Self {
             server,
             namespace,

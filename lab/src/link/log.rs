@@ -3,10 +3,11 @@
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::ChildStderr;
+use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 
-use crate::link::Error;
+use crate::link::{Error, wait};
 
 /// How much a program may say before anybody listens.
 const PIPE_BYTES: i32 = 1 << 20;
@@ -61,6 +62,37 @@ impl Log {
         let lines = text.lines().map(str::to_owned).collect();
         self.read += end;
         Ok(lines)
+    }
+
+    /// Waits until the program has said a line with this text, and returns that line; `None` if it has not by
+    /// then, or is gone. Lines ahead of it are left out, and those behind it are still to be handed out.
+    ///
+    /// # Errors
+    /// The pipe cannot be read.
+    pub fn until(&mut self, text: &str, until: Instant) -> Result<Option<String>, Error> {
+        let failed = |source| Error::system("read a log", source);
+        loop {
+            self.fill().map_err(failed)?;
+            while let Some(line) = self.line() {
+                if line.contains(text) {
+                    return Ok(Some(line));
+                }
+            }
+            if self.ended || Instant::now() >= until {
+                return Ok(None);
+            }
+            wait(&[self.as_fd()], until).map_err(failed)?;
+        }
+    }
+
+    /// The next line that is complete.
+    fn line(&mut self) -> Option<String> {
+        let fresh = self.text.get(self.read..).unwrap_or_default();
+        let end = fresh.iter().position(|octet| *octet == b'\n');
+        let end = end.or((self.ended && !fresh.is_empty()).then_some(fresh.len()))?;
+        let line = String::from_utf8_lossy(fresh.get(..end)?).into_owned();
+        self.read = self.text.len().min(self.read + end + 1);
+        Some(line)
     }
 
     fn fill(&mut self) -> io::Result<()> {

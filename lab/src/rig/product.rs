@@ -39,10 +39,12 @@ impl Files<'_> {
     }
 }
 
+/// The file with the key of the control channel, in the folder of a server.
+pub(super) const KEY_FILE: &str = "dhcp6sctlkey";
+
 /// The only place where the original looks for its DUID.
 const WIDE_STATE: &str = "/var/lib/dhcpv6";
 /// What it takes to tell it something, and where it listens.
-const KEY_FILE: &str = "dhcp6sctlkey";
 const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
 const CONTROL_PORT: u16 = 5547;
 /// What tells it; Debian's package wide-dhcpv6-client has it.
@@ -113,11 +115,10 @@ impl Product {
                 arguments.extend(["--duid".into(), files.at("dhcp6s_duid").into()]);
                 arguments.extend(["--leases".into(), files.leases.into()]);
             }
-            Self::Wide => {
-                // Its log says all only with -D.
-                arguments.extend(["-D".into(), "-k".into(), files.at(KEY_FILE).into()]);
-            }
+            // Its log says all only with -D.
+            Self::Wide => arguments.push("-D".into()),
         }
+        arguments.extend(["-k".into(), files.at(KEY_FILE).into()]);
         arguments.extend(["-c".into(), files.at("dhcp6s.conf").into()]);
         arguments.extend(["-P".into(), files.at("dhcp6s.pid").into()]);
         arguments.push(INTERFACE.into());

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{Ear, Files, Order, Product, Said, Way};
+use crate::rig::product::{Ear, Files, KEY_FILE, Order, Product, Said, Way};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -99,6 +99,7 @@ impl Server {
             leases: None,
         };
         server.configure(config)?;
+        server.share_key("")?;
         server.write("dhcp6s_secret", &SECRET)?;
         // The original server's format: a length as this machine writes it, then the DUID.
         let length = u16::try_from(SERVER_DUID.len()).expect("a DUID has at most 130 octets");
@@ -181,6 +182,15 @@ impl Server {
         self.write("dhcp6s.conf", config.as_bytes())
     }
 
+    /// Gives it the content of its key file, which it reads when it starts. Without a key, which is how it is at
+    /// first, it opens no control port.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn share_key(&self, text: &str) -> Result<(), RigError> {
+        self.write(KEY_FILE, text.as_bytes())
+    }
+
     /// Has it keep its leases in this folder from the next start on, on whatever disk that is.
     pub fn keep_leases_in(&mut self, folder: &Path) {
         self.leases = Some(folder.to_owned());
@@ -192,15 +202,13 @@ impl Server {
         &self.namespace
     }
 
-    /// Starts it and waits until it says that it serves the interface.
+    /// Starts it and waits until it can be talked to.
     ///
     /// # Errors
     /// It does not start; the text has its last words.
     pub fn start(&mut self) -> Result<(), RigError> {
-        match self.try_to_start()? {
-            None => Ok(()),
-            Some(_) => Err(self.failure("did not start")),
-        }
+        self.launch()?;
+        self.await_ready()
     }
 
     /// Starts it and waits until it can be talked to, or has ended instead, as it does with a configuration
@@ -210,7 +218,7 @@ impl Server {
     /// It does neither, or the program cannot be run.
     pub fn try_to_start(&mut self) -> Result<Option<Ended>, RigError> {
         self.launch()?;
-        self.await_ready()
+        self.ready_or_ended()
     }
 
     /// Starts it, and does not wait for what it makes of that.
@@ -229,7 +237,18 @@ impl Server {
         Ok(())
     }
 
-    fn await_ready(&mut self) -> Result<Option<Ended>, RigError> {
+    /// Waits until it can be talked to, after [`Self::launch`].
+    ///
+    /// # Errors
+    /// It does not come to that; the text has its last words.
+    pub fn await_ready(&mut self) -> Result<(), RigError> {
+        match self.ready_or_ended()? {
+            None => Ok(()),
+            Some(_) => Err(self.failure("did not start")),
+        }
+    }
+
+    fn ready_or_ended(&mut self) -> Result<Option<Ended>, RigError> {
         let Some(running) = &mut self.running else {
             return Err(self.failure("was not started"));
         };
@@ -323,11 +342,7 @@ impl Server {
             return Ok(());
         };
         running.process.signal(Signal::SIGTERM)?;
-        match running.process.wait(Instant::now() + PATIENCE)? {
-            Some(status) if status.success() => Ok(()),
-            Some(status) => Err(self.failure(&format!("ended with {status}"))),
-            None => Err(self.failure("does not end")),
-        }
+        self.until_ended()
     }
 
     /// Tells it to do something. Its log says what it did.
@@ -386,6 +401,34 @@ impl Server {
         match &mut self.running {
             Some(running) => Ok(running.log.lines()?),
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Waits until it has logged a line with this text, and returns that line. Lines ahead of it are skipped.
+    ///
+    /// # Errors
+    /// It does not say that.
+    pub fn until(&mut self, text: &str) -> Result<String, RigError> {
+        let until = Instant::now() + PATIENCE;
+        let said = match &mut self.running {
+            Some(running) => running.log.until(text, until)?,
+            None => None,
+        };
+        said.ok_or_else(|| self.failure(&format!("does not say `{text}`")))
+    }
+
+    /// Waits until it has ended by itself, with success.
+    ///
+    /// # Errors
+    /// It goes on, or ends otherwise.
+    pub fn until_ended(&mut self) -> Result<(), RigError> {
+        let Some(running) = &mut self.running else {
+            return Ok(());
+        };
+        match running.process.wait(Instant::now() + PATIENCE)? {
+            Some(status) if status.success() => Ok(()),
+            Some(status) => Err(self.failure(&format!("ended with {status}"))),
+            None => Err(self.failure("does not end")),
         }
     }
 
