@@ -74,6 +74,7 @@ impl Reading {
             read: &|path| config::read_bounded(File::open(self.resolve(path)?)?),
             // The one that is served may be away just now, and is waited for.
             interface_exists: &|name| name == served || links::index(name).is_some(),
+            addresses_of: &|name| Some(links::read(name, links::index(name)?).ok()?.addresses),
             now: jiff::ZonedDateTime::now(),
         };
         let mut findings = Findings::default();
@@ -81,7 +82,7 @@ impl Reading {
             in_files: found,
             ..Findings::default()
         })?;
-        if loaded.missing && must_exist {
+        if loaded.files.is_empty() && must_exist {
             findings.beside = vec![format!("{path}: there is no such file")];
             return Err(findings);
         }

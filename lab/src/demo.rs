@@ -9,7 +9,7 @@ use crate::clients::site::Site;
 use crate::ladder;
 use crate::player;
 use crate::rig::server::{PATIENCE, Program};
-use crate::rig::{Datagram, Disk, Event, INTERFACE, Rig, RigError};
+use crate::rig::{Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError};
 use crate::scenario::Scenario;
 
 /// Makes two namespaces joined by a cable, starts the server in one, plays a client in the other, and
@@ -116,6 +116,14 @@ impl Rig for Cable {
     }
 
     fn restart(&mut self, _: Option<&str>) -> Result<(), RigError> {
+        Err(unable())
+    }
+
+    fn reload(&mut self, _: &str) -> Result<bool, RigError> {
+        Err(unable())
+    }
+
+    fn remove(&mut self, _: &[u8], _: IaName) -> Result<bool, RigError> {
         Err(unable())
     }
 

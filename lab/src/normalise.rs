@@ -4,6 +4,7 @@
 
 use std::net::Ipv6Addr;
 
+use crate::authentication::{Key, Signed};
 use crate::rig::{SERVER_ADDRESS, SERVER_DUID};
 use crate::scenario::Client;
 
@@ -14,6 +15,7 @@ pub struct Names {
     addresses: Vec<(Ipv6Addr, String)>,
     /// In order of appearance.
     xids: Vec<u32>,
+    keys: Vec<Key>,
 }
 
 impl Names {
@@ -24,6 +26,7 @@ impl Names {
             duids: vec![(SERVER_DUID.to_vec(), "<server>".to_owned())],
             addresses: vec![(SERVER_ADDRESS, "server".to_owned())],
             xids: Vec::new(),
+            keys: clients.iter().filter_map(|it| it.key.clone()).collect(),
         };
         for client in clients {
             names
@@ -42,6 +45,17 @@ impl Names {
             self.xids.len() - 1
         });
         format!("xid#{}", index + 1)
+    }
+
+    /// What the MAC of a message is called: it depends on the time. Without a key for it, it has no name.
+    #[must_use]
+    pub fn mac(&self, signed: &Signed) -> Option<&'static str> {
+        let mut keys = self.keys.iter().filter(|it| signed.names(it)).peekable();
+        keys.peek()?;
+        Some(match keys.any(|it| signed.is_by(it)) {
+            true => "valid",
+            false => "wrong",
+        })
     }
 
     /// What an address is called.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+use crate::authentication::{MAC_LEN, Signed};
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
 use crate::dissect::{self, Head, Message, Name, NtpPart, Opt, Options, Value};
 use crate::lens::Lens;
@@ -34,6 +35,8 @@ enum What {
 
 /// Where the value of an option begins, so that values stand in a column.
 const VALUE_COLUMN: usize = 9;
+/// The protocol of delayed authentication.
+const DELAYED: u8 = 2;
 /// So many equal octets in a row are written once, with their number.
 const RUN_MIN: usize = 17;
 
@@ -102,6 +105,8 @@ impl Transcript {
             names: names.clone(),
             lens,
             text: String::new(),
+            from_server: false,
+            mac: None,
         };
         for entry in &self.entries {
             match &entry.what {
@@ -119,6 +124,10 @@ struct Page {
     names: Names,
     lens: Lens,
     text: String,
+    /// Whether what is written at present comes from the server.
+    from_server: bool,
+    /// What the MAC of that is called.
+    mac: Option<&'static str>,
 }
 
 impl Page {
@@ -129,6 +138,7 @@ impl Page {
     }
 
     fn sent(&mut self, by: &str, datagram: &Datagram) {
+        self.begin(datagram, false);
         let tree = dissect::message(&datagram.payload);
         let relayed = dissect::is_relay(tree.message_type);
         let port = if relayed { SERVER_PORT } else { CLIENT_PORT };
@@ -145,6 +155,7 @@ impl Page {
     }
 
     fn received(&mut self, datagram: &Datagram) {
+        self.begin(datagram, true);
         let tree = dissect::message(&datagram.payload);
         let relayed = dissect::is_relay(tree.message_type);
         let port = if relayed { SERVER_PORT } else { CLIENT_PORT };
@@ -157,6 +168,12 @@ impl Page {
         }
         self.line(0, &head);
         self.options(&tree.options, 4);
+    }
+
+    fn begin(&mut self, datagram: &Datagram, from_server: bool) {
+        self.from_server = from_server;
+        let signed = Signed::read(&datagram.payload);
+        self.mac = signed.and_then(|it| self.names.mac(&it));
     }
 
     /// An address by its name; the port only if it is not the usual one.
@@ -210,6 +227,19 @@ impl Page {
         }
     }
 
+    /// The information in an Authentication option.
+    fn information(&self, protocol: u8, information: &[u8]) -> String {
+        let delayed = || {
+            let (rest, mac) = information.split_last_chunk::<MAC_LEN>()?;
+            let (realm, id) = rest.split_last_chunk()?;
+            let (realm, id) = (String::from_utf8_lossy(realm), u32::from_be_bytes(*id));
+            let mac = self.mac.map_or_else(|| hex(mac, ""), str::to_owned);
+            Some(format!("realm={realm:?} id={id} mac={mac}"))
+        };
+        let known = (protocol == DELAYED).then(delayed).flatten();
+        known.unwrap_or_else(|| octets(information))
+    }
+
     fn value(&mut self, value: &Value) -> String {
         match value {
             Value::Empty | Value::Message(_) | Value::Options(_) => String::new(),
@@ -247,10 +277,17 @@ impl Page {
                 method,
                 replay,
                 information,
-            } => format!(
-                "protocol={protocol} algorithm={algorithm} method={method} replay={replay} {}",
-                octets(information)
-            ),
+            } => {
+                // The server counts by the clock, and its MAC covers that.
+                let replay = match self.from_server {
+                    true => "<time>".to_owned(),
+                    false => replay.to_string(),
+                };
+                let information = self.information(*protocol, information);
+                format!(
+                    "protocol={protocol} algorithm={algorithm} method={method} replay={replay} {information}"
+                )
+            }
             Value::Status { code, text } => {
                 let text = self.lens.status_text(text);
                 format!("{} {text:?}", dissect::status_name(*code))

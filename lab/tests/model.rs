@@ -9,7 +9,8 @@
 use dhcp6s::config::Config;
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Secret, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Secret,
+    Timestamp,
 };
 use dhcp6s::wire::{Duid, Ia, IaAddress, IaPrefix, Message, MessageType, OptionCode, Writer};
 use networks::{Random, another, config, duid, ip};
@@ -48,8 +49,8 @@ fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
     let mut table = LeaseTable::default();
     let mut records = durable;
     while !records.is_empty() {
-        let (change, rest) = Change::read(records).expect("a record");
-        table.apply(&change);
+        let (record, rest) = Record::read(records).expect("a record");
+        table.replay(&record);
         records = rest;
     }
     table.expire(now);
@@ -307,6 +308,7 @@ impl World {
                 "seed {}: an empty IA",
                 self.seed
             );
+            let mut granted = 0;
             for option in ia.options.iter() {
                 let (prefix, valid) = match option.code {
                     OptionCode::IA_ADDRESS => {
@@ -325,6 +327,7 @@ impl World {
                 let beliefs = &mut self.beliefs[client];
                 beliefs.retain(|it| it.prefix != prefix || it.kind != kind);
                 if valid > 0 {
+                    granted += 1;
                     let until = self.now.after(valid);
                     beliefs.push(Belief {
                         kind,
@@ -334,6 +337,11 @@ impl World {
                     });
                 }
             }
+            assert!(
+                granted <= 1,
+                "seed {}: an IA with {granted} leases",
+                self.seed
+            );
         }
         assert!(
             times.windows(2).all(|it| it[0] == it[1]),

@@ -84,6 +84,7 @@ const LONGER: &[(&str, &str)] = &[];
 const INSIDERS: &[&str] = &[
     "lab/src/rig/sim.rs",
     "lab/tests/differential.rs",
+    "lab/tests/language.rs",
     "lab/tests/model.rs",
     "lab/tests/support/journal.rs",
     "lab/tests/support/networks.rs",

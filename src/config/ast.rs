@@ -171,6 +171,16 @@ pub(super) struct IdAssoc {
     pub(super) span: Span,
     pub(super) kind: AssocKind,
     pub(super) number: Option<Number>,
+    pub(super) lines: Vec<AssocLine>,
+}
+
+/// A line of an `id-assoc` statement.
+#[derive(Clone, Debug)]
+pub(super) enum AssocLine {
+    Address(Word, Durations),
+    Prefix(Word, Number, Durations),
+    /// The interface of a `prefix-interface` and the values of its `sla-len`.
+    Interface(Word, Vec<Number>),
 }
 
 /// `pd` or `na`.
@@ -184,9 +194,18 @@ pub(super) enum AssocKind {
 #[derive(Clone, Debug)]
 pub(super) struct Authentication {
     pub(super) name: Word,
-    /// The protocol and where it stands.
-    pub(super) protocols: Vec<(AuthProtocol, Span)>,
+    pub(super) lines: Vec<AuthLine>,
     pub(super) complete: bool,
+}
+
+/// A line of an `authentication` statement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AuthLine {
+    /// Where its keyword is.
+    pub(super) span: Span,
+    pub(super) keyword: &'static str,
+    /// The protocol that it names, and where.
+    pub(super) protocol: Option<(AuthProtocol, Span)>,
 }
 
 /// The word after `protocol`.
@@ -276,14 +295,21 @@ pub(super) enum KeyKey {
     Expire,
 }
 
-/// What a line of `prefix-interface` or `id-assoc` holds behind its keyword.
+/// What a line of `id-assoc` begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Shape {
-    Nothing,
-    Number,
+pub(super) enum AssocKey {
     Address,
     Prefix,
     PrefixInterface,
+}
+
+/// What a line of `prefix-interface` begins with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PrefixInterfaceKey {
+    SlaLen,
+    /// A number that may be any.
+    Number,
+    IfidRandom,
 }
 
 /// The word behind the name of a `delayedkey` that does not leave it to the client.
@@ -386,18 +412,18 @@ pub(super) const ITEMS: Words<ItemKey> = &[
 
 pub(super) const ASSOC_KINDS: Words<AssocKind> = &[("pd", AssocKind::Pd), ("na", AssocKind::Na)];
 
-pub(super) const PD_LINES: Words<Shape> = &[
-    ("prefix", Shape::Prefix),
-    ("prefix-interface", Shape::PrefixInterface),
+pub(super) const PD_LINES: Words<AssocKey> = &[
+    ("prefix", AssocKey::Prefix),
+    ("prefix-interface", AssocKey::PrefixInterface),
 ];
 
-pub(super) const NA_LINES: Words<Shape> = &[("address", Shape::Address)];
+pub(super) const NA_LINES: Words<AssocKey> = &[("address", AssocKey::Address)];
 
-pub(super) const PREFIX_INTERFACE_LINES: Words<Shape> = &[
-    ("sla-id", Shape::Number),
-    ("sla-len", Shape::Number),
-    ("ifid", Shape::Number),
-    ("ifid-random", Shape::Nothing),
+pub(super) const PREFIX_INTERFACE_LINES: Words<PrefixInterfaceKey> = &[
+    ("sla-id", PrefixInterfaceKey::Number),
+    ("sla-len", PrefixInterfaceKey::SlaLen),
+    ("ifid", PrefixInterfaceKey::Number),
+    ("ifid-random", PrefixInterfaceKey::IfidRandom),
 ];
 
 pub(super) const KEY_LINES: Words<KeyKey> = &[

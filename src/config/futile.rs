@@ -4,7 +4,7 @@
 //! The original server accepts all of it, so it is warned about. A configuration with mistakes is not looked
 //! at: what is missing in it would be taken for what was meant.
 
-use super::ast::{Block, Declaration, Meaning};
+use super::ast::{Block, Declaration, Duration, Meaning, Statement};
 use super::diagnostic::{Report, Span};
 use super::model::{Config, Host, Pool, Reservation};
 use crate::wire::Duid;
@@ -21,6 +21,42 @@ pub(super) fn review(config: &Config, pools: &[&Block], hosts: &[&Block], report
         host_alone(host, block, report);
     }
     reservations_overlap(config.hosts.iter().zip(hosts), report);
+    reservations_in_pools(config, pools, report);
+}
+
+/// Warns about lifetimes with which clients get what they do not use.
+pub(super) fn lifetimes(statements: &[Statement], report: &mut Report) {
+    let blocks = statements.iter().filter_map(|it| {
+        let Statement::Block(block) = it else {
+            return None;
+        };
+        Some(block)
+    });
+    for declaration in blocks.flat_map(|block| &block.declarations) {
+        let (durations, what) = if let Meaning::AddressPool(_, durations) = &declaration.meaning {
+            (durations, "addresses are")
+        } else if let Meaning::Address(_, durations) = &declaration.meaning {
+            (durations, "the address is")
+        } else if let Meaning::Prefix(_, _, durations) = &declaration.meaning {
+            (durations, "the prefix is")
+        } else {
+            continue;
+        };
+        let Duration::Seconds(preferred) = durations.preferred else {
+            continue;
+        };
+        // Without a valid lifetime nothing is given, which is another matter.
+        let given = durations.valid.is_some_and(|valid| match valid {
+            Duration::Infinity(_) => true,
+            Duration::Seconds(number) => number.value > 0,
+        });
+        if preferred.value == 0 && given {
+            let found = format!("with a preferred lifetime of 0 {what} deprecated from the start");
+            let remedy =
+                "clients begin nothing new with it: write a longer one, unless that is meant";
+            report.warning(preferred.span, found, remedy);
+        }
+    }
 }
 
 fn range(pool: &Pool, block: &Block, report: &mut Report) {
@@ -148,6 +184,34 @@ fn reservations_overlap<'a>(
             report.warning(later.span, found, "only one of the two clients can have it");
         }
         around.push(place);
+    }
+}
+
+/// Says what becomes of addresses that a pool and a host both have, once for each pool.
+fn reservations_in_pools(config: &Config, blocks: &[&Block], report: &mut Report) {
+    let hosts = config.hosts.iter();
+    let mut addresses: Vec<(Ipv6Addr, &str)> = hosts
+        .flat_map(|host| {
+            let addresses = host.addresses.iter();
+            addresses.map(|it| (it.prefix.address(), host.name.as_str()))
+        })
+        .collect();
+    addresses.sort_unstable();
+    for (pool, block) in config.pools.iter().zip(blocks) {
+        let from = addresses.partition_point(|(address, _)| *address < pool.first);
+        let to = addresses.partition_point(|(address, _)| *address <= pool.last);
+        let Some((address, host)) = addresses.get(from).filter(|_| from < to) else {
+            continue;
+        };
+        let found = match to - from {
+            1 => format!("`pool {}` holds {address} of `host {host}`", pool.name),
+            count => format!(
+                "`pool {}` holds {count} addresses of hosts, as {address} of `host {host}`",
+                pool.name
+            ),
+        };
+        let remedy = "nobody else gets it from the pool; nothing needs to be done";
+        report.note(block.name.span, found, remedy);
     }
 }
 

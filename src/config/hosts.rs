@@ -5,7 +5,7 @@
 use super::ast::{Block, Durations, Meaning, Number, Word};
 use super::diagnostic::{Span, quoted};
 use super::model::{Host, KeyUse, Reservation};
-use super::resolve::{Blocks, Resolver, address};
+use super::resolve::{Resolver, address};
 use crate::lease::Prefix;
 use crate::wire::Duid;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +13,11 @@ use std::net::Ipv6Addr;
 
 impl<'a> Resolver<'a> {
     /// The hosts in file order; of two with one DUID the first counts.
-    pub(super) fn hosts(&mut self, blocks: &Blocks<'a>) -> Vec<Host> {
-        let resolved = blocks.resolve(|block| self.host(block));
-        let mut hosts = Vec::with_capacity(resolved.len());
+    pub(super) fn hosts(&mut self, blocks: &[&'a Block]) -> Vec<Host> {
+        let mut hosts = Vec::with_capacity(blocks.len());
         let mut duids = BTreeMap::new();
-        for (block, (host, duid)) in blocks.first.iter().zip(resolved) {
+        for block in blocks {
+            let (host, duid) = self.host(block);
             if let Some((value, span)) = host.duid.zip(duid) {
                 let first = *duids.entry(value).or_insert(block.name.text.as_str());
                 if first != block.name.text {
@@ -44,6 +44,7 @@ impl<'a> Resolver<'a> {
         let mut keyed = false;
         let mut prefixes = BTreeSet::new();
         let mut addresses = BTreeSet::new();
+        let owner = format!("`host {}`", host.name);
         for declaration in &block.declarations {
             match &declaration.meaning {
                 Meaning::Duid(word) => {
@@ -57,14 +58,14 @@ impl<'a> Resolver<'a> {
                 Meaning::Prefix(word, length, durations) => {
                     let reservation = self.prefix(word, *length, durations);
                     if let Some(reservation) = reservation {
-                        self.once(&mut prefixes, reservation, word, &host.name);
+                        self.once(&mut prefixes, reservation, word, &owner);
                     }
                     host.prefixes.extend(reservation);
                 }
                 Meaning::Address(word, durations) => {
                     let reservation = self.fixed_address(word, durations);
                     if let Some(reservation) = reservation {
-                        self.once(&mut addresses, reservation, word, &host.name);
+                        self.once(&mut addresses, reservation, word, &owner);
                     }
                     host.addresses.extend(reservation);
                 }
@@ -101,14 +102,21 @@ impl<'a> Resolver<'a> {
         Some(KeyUse { key, required })
     }
 
-    fn once(&mut self, seen: &mut BTreeSet<Prefix>, new: Reservation, word: &Word, host: &str) {
+    /// Reports what one statement has twice.
+    pub(super) fn once(
+        &mut self,
+        seen: &mut BTreeSet<Prefix>,
+        new: Reservation,
+        word: &Word,
+        owner: &str,
+    ) {
         if !seen.insert(new.prefix) {
-            let found = format!("`host {host}` has {} already", new.prefix);
+            let found = format!("{owner} has {} already", new.prefix);
             self.report.error(word.span, found, "remove one of the two");
         }
     }
 
-    fn prefix(
+    pub(super) fn prefix(
         &mut self,
         word: &Word,
         length: Number,
@@ -116,25 +124,13 @@ impl<'a> Resolver<'a> {
     ) -> Option<Reservation> {
         let lifetimes = self.lifetimes(durations);
         let address = self.usable_address(word);
-        let prefix = u8::try_from(length.value)
-            .ok()
-            .and_then(|length| Prefix::new(address.unwrap_or(Ipv6Addr::UNSPECIFIED), length));
-        let Some(prefix) = prefix else {
-            let found = format!("the prefix length {} is too large", length.value);
-            self.report
-                .error(length.span, found, "write a number from 0 to 128");
-            return None;
-        };
+        let length = self.number(length, "prefix length", 128)?;
         let address = address?;
+        let prefix = Prefix::new(address, length)?;
         if prefix.address() != address {
-            self.report.warning(
-                word.span,
-                format!(
-                    "{address} has bits beyond its prefix length of {}",
-                    length.value
-                ),
-                format!("it counts as {}/{}", prefix.address(), length.value),
-            );
+            let found = format!("{address} has bits beyond its prefix length of {length}");
+            let remedy = format!("it counts as {prefix}");
+            self.report.warning(word.span, found, remedy);
         }
         Some(Reservation {
             prefix,
@@ -142,7 +138,11 @@ impl<'a> Resolver<'a> {
         })
     }
 
-    fn fixed_address(&mut self, word: &Word, durations: &Durations) -> Option<Reservation> {
+    pub(super) fn fixed_address(
+        &mut self,
+        word: &Word,
+        durations: &Durations,
+    ) -> Option<Reservation> {
         let lifetimes = self.lifetimes(durations);
         let prefix = Prefix::host(self.usable_address(word)?);
         Some(Reservation {

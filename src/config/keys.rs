@@ -10,8 +10,7 @@ use super::expiry;
 use super::model::{Host, Key, KeySecret};
 use super::resolve::Resolver;
 use crate::lease::Timestamp;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::secret;
 use std::collections::BTreeSet;
 
 /// The most octets of a secret, as in the original server.
@@ -81,7 +80,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn secret(&mut self, text: &Text, keyword: Span) -> KeySecret {
-        let octets = decoded(&text.octets);
+        let octets = secret::decode(&text.octets).ok();
         let mistake = match &octets {
             None => Some((
                 "is not in base64",
@@ -111,7 +110,7 @@ impl<'a> Resolver<'a> {
         if expiry.ignored_len > 0 {
             let kept = text.octets.len() - expiry.ignored_len;
             let behind = text.octets.get(kept..).unwrap_or_default();
-            let found = format!("{} behind the date is ignored", quoted(behind));
+            let found = format!("{} behind the date is not read", quoted(behind));
             self.report.warning(text.span, found, "remove it");
         }
         if let Some(date) = expiry.moved_to {
@@ -138,11 +137,4 @@ impl<'a> Resolver<'a> {
             }
         }
     }
-}
-
-/// The octets of a secret: base64 with blanks anywhere, all of its padding, and nothing behind it.
-fn decoded(text: &[u8]) -> Option<Vec<u8>> {
-    let blank = |octet: &u8| matches!(octet, b' ' | b'\t' | b'\r' | b'\n');
-    let digits: Vec<u8> = text.iter().copied().filter(|octet| !blank(octet)).collect();
-    STANDARD.decode(digits).ok()
 }

@@ -4,6 +4,7 @@
 //! and a remedy. It opens nothing itself: the caller says how a file is read and which interfaces exist.
 
 mod ast;
+mod clients;
 mod cursor;
 mod diagnostic;
 mod excerpt;
@@ -18,6 +19,7 @@ mod parse;
 mod render;
 mod resolve;
 mod secrecy;
+mod surroundings;
 #[cfg(test)]
 mod tests;
 
@@ -34,6 +36,7 @@ use ast::{Statement, Text};
 use diagnostic::{File, Report, quoted};
 use lex::Source;
 use std::io::{self, Read};
+use std::net::Ipv6Addr;
 
 /// What a configuration is read from and checked against.
 pub struct Sources<'a> {
@@ -42,6 +45,9 @@ pub struct Sources<'a> {
     pub read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     /// Whether there is a network interface of that name.
     pub interface_exists: &'a dyn Fn(&str) -> bool,
+    /// The addresses that an interface has now, with the lengths of their prefixes; `None` if it is not there, which
+    /// is a warning where `interface_exists` lets it pass.
+    pub addresses_of: &'a dyn Fn(&str) -> Option<Vec<(Ipv6Addr, u8)>>,
     /// The time, and the time zone that dates in the configuration are meant in.
     pub now: jiff::ZonedDateTime,
 }
@@ -54,6 +60,17 @@ pub fn utc(time: Timestamp) -> jiff::ZonedDateTime {
     time.to_zoned_datetime(jiff::tz::TimeZone::UTC)
 }
 
+/// A time as people write it, in the time zone of `now`; a time that never comes is `never`.
+#[must_use]
+pub fn local(time: Timestamp, now: &jiff::ZonedDateTime) -> String {
+    if time == Timestamp::NEVER {
+        return "never".to_owned();
+    }
+    let utc = utc(time).timestamp();
+    let there = utc.to_zoned_datetime(now.time_zone().clone());
+    there.strftime("%Y-%m-%d %H:%M %Z").to_string()
+}
+
 /// A configuration that can be used.
 #[derive(Debug)]
 pub struct Loaded {
@@ -61,8 +78,9 @@ pub struct Loaded {
     pub config: Config,
     /// What in it has no effect or may not mean what it says.
     pub warnings: Vec<Diagnostic>,
-    /// Whether there is no such file, so that the configuration is empty.
-    pub missing: bool,
+    /// The files that were read, by the names that they were opened with, in the order of reading; none if the
+    /// first one is missing.
+    pub files: Vec<String>,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -92,22 +110,26 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
     let mut loader = Loader {
         read: sources.read,
         files: Vec::new(),
+        read_names: Vec::new(),
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
-        missing: false,
         report: Report::default(),
     };
     loader.first(path);
     let Loader {
         files,
+        read_names,
         statements,
         gaps,
-        missing,
         mut report,
         ..
     } = loader;
     let config = resolve::resolve(&statements, gaps, sources, &mut report);
+    if !report.has_errors() {
+        futile::lifetimes(&statements, &mut report);
+        surroundings::review(&config, &statements, sources, &mut report);
+    }
     let failed = report.has_errors();
     let diagnostics = report.finish(&files);
     if failed {
@@ -116,7 +138,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         Ok(Loaded {
             config,
             warnings: diagnostics,
-            missing,
+            files: read_names,
         })
     }
 }
@@ -124,11 +146,11 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
 struct Loader<'a> {
     read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     files: Vec<File>,
+    read_names: Vec<String>,
     /// The files that the one being read is included from, and itself.
     open: Vec<String>,
     statements: Vec<Statement>,
     gaps: bool,
-    missing: bool,
     report: Report,
 }
 
@@ -140,7 +162,6 @@ impl Loader<'_> {
                 let number = self.add(path, Vec::new());
                 match read {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                        self.missing = true;
                         self.report.about(
                             number,
                             Severity::Warning,
@@ -187,6 +208,7 @@ impl Loader<'_> {
         let parsed = parse::parse(source, &mut self.report);
         drop(text);
         self.gaps |= parsed.gaps;
+        self.read_names.push(path.to_owned());
         self.open.push(path.to_owned());
         for statement in parsed.statements {
             match statement {

@@ -27,6 +27,7 @@ pub(super) fn resolve(statements: &[Statement], report: &mut Report) -> Options 
         addresses: BTreeSet::new(),
         texts: BTreeSet::new(),
         names: BTreeSet::new(),
+        refresh_time: false,
         lengths: BTreeMap::new(),
     };
     for statement in statements {
@@ -43,6 +44,8 @@ struct Gathered<'a> {
     addresses: BTreeSet<(AddressOption, Ipv6Addr)>,
     texts: BTreeSet<(NameOption, &'a [u8])>,
     names: BTreeSet<(NameOption, Vec<u8>)>,
+    /// Whether there was a refresh time.
+    refresh_time: bool,
     /// The octets of each option so far.
     lengths: BTreeMap<OptionId, usize>,
 }
@@ -101,6 +104,12 @@ impl<'a> Gathered<'a> {
             self.report.error(text.span, found, "remove one of the two");
             return;
         }
+        if text.octets.is_empty() {
+            let found = format!("`{}` is without a name", statement.keyword);
+            self.report
+                .warning(text.span, found, "the statement adds nothing");
+            return;
+        }
         let name = match DomainName::encode(&String::from_utf8_lossy(&text.octets)) {
             Ok(name) => name,
             Err(error) => {
@@ -148,6 +157,12 @@ impl<'a> Gathered<'a> {
     }
 
     fn set_refresh_time(&mut self, statement: &OptionStatement, number: Number) {
+        if !statement.guessed && std::mem::replace(&mut self.refresh_time, true) {
+            let found = "`refreshtime` is given again";
+            self.report
+                .warning(statement.span, found, "the first one counts");
+            return;
+        }
         if number.value < REFRESH_TIME_SECS_MIN {
             let found = format!("a refresh time of {} is too short", number.value);
             let remedy = format!("write at least {REFRESH_TIME_SECS_MIN}");
@@ -160,15 +175,8 @@ impl<'a> Gathered<'a> {
                 .error(number.span, found, format!("write at most {}", u32::MAX));
             return;
         };
-        if statement.guessed {
-            return;
+        if !statement.guessed {
+            self.options.refresh_time_secs = Some(secs);
         }
-        if self.options.refresh_time_secs.is_some() {
-            let found = "`refreshtime` is given again";
-            self.report
-                .warning(statement.span, found, "the first one counts");
-            return;
-        }
-        self.options.refresh_time_secs = Some(secs);
     }
 }

@@ -254,59 +254,53 @@ impl Parser<'_> {
             AssocKind::Pd => PD_LINES,
             AssocKind::Na => NA_LINES,
         };
-        self.body("`id-assoc`", kind_span, |parser| parser.line(lines))?;
+        let body = self.body("`id-assoc`", kind_span, |parser| parser.assoc_line(lines))?;
         Ok(IdAssoc {
             span: span.to(kind_span),
             kind,
             number,
+            lines: body.lines,
         })
     }
 
-    /// A line whose content is checked for its form and not kept.
-    fn line(&mut self, lines: Words<Shape>) -> Result<(), Skip> {
-        let (shape, _, keyword) = self.spelt("a declaration", lines)?;
-        match shape {
-            Shape::PrefixInterface => {
+    fn assoc_line(&mut self, lines: Words<AssocKey>) -> Result<AssocLine, Skip> {
+        let (key, _, keyword) = self.spelt("a declaration", lines)?;
+        Ok(match key {
+            AssocKey::Address => {
+                AssocLine::Address(self.word("an IPv6 address")?, self.durations()?)
+            }
+            AssocKey::Prefix => {
+                let (address, length) = self.prefix()?;
+                AssocLine::Prefix(address, length, self.durations()?)
+            }
+            AssocKey::PrefixInterface => {
                 let name = self.name(keyword)?;
                 let what = format!("`prefix-interface {}`", name.text);
-                self.body(&what, name.span, |parser| {
-                    parser.simple(PREFIX_INTERFACE_LINES)
-                })?;
+                let body = self.body(&what, name.span, Self::prefix_interface_line)?;
+                AssocLine::Interface(name, body.lines.into_iter().flatten().collect())
             }
-            Shape::Nothing | Shape::Number | Shape::Address | Shape::Prefix => {
-                self.shape(shape)?;
-            }
-        }
-        Ok(())
+        })
     }
 
-    fn simple(&mut self, lines: Words<Shape>) -> Result<(), Skip> {
-        let (shape, _, _) = self.spelt("a declaration", lines)?;
-        self.shape(shape)
-    }
-
-    fn shape(&mut self, shape: Shape) -> Result<(), Skip> {
-        match shape {
-            Shape::Nothing | Shape::PrefixInterface => {}
-            Shape::Number => drop(self.number("a number")?),
-            Shape::Address => {
-                self.word("an IPv6 address")?;
-                self.durations()?;
+    /// The value of a `sla-len`; nothing of what can be any number.
+    fn prefix_interface_line(&mut self) -> Result<Option<Number>, Skip> {
+        let (key, _) = self.keyword("a declaration", PREFIX_INTERFACE_LINES)?;
+        Ok(match key {
+            PrefixInterfaceKey::SlaLen => Some(self.number("a number")?),
+            PrefixInterfaceKey::Number => {
+                self.number("a number")?;
+                None
             }
-            Shape::Prefix => {
-                self.prefix()?;
-                self.durations()?;
-            }
-        }
-        Ok(())
+            PrefixInterfaceKey::IfidRandom => None,
+        })
     }
 
     fn authentication(&mut self) -> Result<Authentication, Skip> {
         let name = self.name("authentication")?;
         let what = format!("`authentication {}`", name.text);
         let body = self.body(&what, name.span, |parser| {
-            let (key, _) = parser.keyword("a declaration", AUTH_LINES)?;
-            Ok(match key {
+            let (key, span, keyword) = parser.spelt("a declaration", AUTH_LINES)?;
+            let protocol = match key {
                 AuthKey::Protocol => Some(parser.keyword("a protocol", AUTH_PROTOCOLS)?),
                 AuthKey::Algorithm => {
                     parser.keyword("an algorithm", AUTH_ALGORITHMS)?;
@@ -320,12 +314,16 @@ impl Parser<'_> {
                     parser.word("the name of a keyinfo")?;
                     None
                 }
+            };
+            Ok(AuthLine {
+                span,
+                keyword,
+                protocol,
             })
         })?;
-        let protocols = body.lines.into_iter().flatten().collect();
         Ok(Authentication {
             name,
-            protocols,
+            lines: body.lines,
             complete: body.complete,
         })
     }
@@ -381,9 +379,7 @@ impl Parser<'_> {
                 }
                 Some(TokenKind::Semicolon) => self.lone_semicolons(),
                 Some(TokenKind::Word) if !self.block_begins() => {
-                    let read = line(self);
-                    body.complete &= read.is_ok();
-                    let ended = match read {
+                    let ended = match line(self) {
                         Ok(read) => {
                             body.lines.push(read);
                             self.end()
@@ -391,6 +387,8 @@ impl Parser<'_> {
                         Err(Skip) => Err(Skip),
                     };
                     if ended.is_err() {
+                        // What is skipped may be another line.
+                        body.complete = false;
                         self.skip();
                     }
                 }

@@ -85,6 +85,7 @@ mod tests {
         let sources = Sources {
             read: &read,
             interface_exists: &|_| true,
+            addresses_of: &|_| Some(Vec::new()),
             now: utc(Timestamp(0)),
         };
         match load("F", &sources) {
@@ -117,11 +118,11 @@ F:2:28: error: pool `lam` is not defined
     #[test]
     fn all_findings_are_shown_apart() {
         assert_eq!(
-            plain("option refreshtime 700\n\toption refreshtime = 7;\n"),
+            plain("option ntp-servers ::1\n\toption refreshtime = 7;\n"),
             "\
-F:1:23: error: `;` is missing after `700`
+F:1:23: error: `;` is missing after `::1`
   |
-1 | option refreshtime 700
+1 | option ntp-servers ::1
   |                       ^
   |
   = help: add it
@@ -150,6 +151,7 @@ F:2:23: error: a refresh time of 7 is too short
             &Sources {
                 read: &|_| Err(io::ErrorKind::PermissionDenied.into()),
                 interface_exists: &|_| true,
+                addresses_of: &|_| Some(Vec::new()),
                 now: utc(Timestamp(0)),
             },
         );

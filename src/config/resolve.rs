@@ -5,8 +5,7 @@
 //! either given its plain meaning or refused with its place.
 //!
 //! Not here: `option` statements (`options`), `host` statements (`hosts`), what is right one by one and cannot
-//! work together (`futile`), `keyinfo` statements (`keys`), and the content of `authentication` and `id-assoc`
-//! beyond what refuses a configuration outright, for the server does not use them.
+//! work together (`futile`), `keyinfo` statements (`keys`), and what is for clients (`clients`).
 
 use super::ast::*;
 use super::diagnostic::{Report, Span, nearest, quoted};
@@ -32,19 +31,19 @@ pub(super) fn resolve(
         associations: BTreeSet::new(),
     };
     let (keys, key_statements) = resolver.keys(statements);
-    resolver.names_for_clients(statements);
+    resolver.for_clients(statements);
     let pool_blocks = resolver.blocks(statements, BlockKind::Pool);
-    for (number, block) in pool_blocks.first.iter().enumerate() {
+    for (number, block) in pool_blocks.iter().enumerate() {
         resolver.pools.insert(&block.name.text, number);
     }
-    let pools = pool_blocks.resolve(|block| resolver.pool(block));
-    let profiles = resolver.blocks(statements, BlockKind::Profile);
-    profiles.resolve(|block| resolver.profile(block));
+    let pools = pool_blocks.iter().map(|it| resolver.pool(it)).collect();
+    for block in resolver.blocks(statements, BlockKind::Profile) {
+        resolver.profile(block);
+    }
     let interfaces = resolver.blocks(statements, BlockKind::Interface);
-    let interfaces = interfaces.resolve(|block| resolver.interface(block));
+    let interfaces = interfaces.iter().map(|it| resolver.interface(it)).collect();
     let host_blocks = resolver.blocks(statements, BlockKind::Host);
     let hosts = resolver.hosts(&host_blocks);
-    resolver.unused_keys(&key_statements, &hosts);
     let options = options::resolve(statements, resolver.report);
     let config = Config {
         options,
@@ -54,27 +53,10 @@ pub(super) fn resolve(
         keys,
     };
     if !resolver.report.has_errors() {
-        let (pools, hosts) = (&pool_blocks.first, &host_blocks.first);
-        futile::review(&config, pools, hosts, resolver.report);
+        resolver.unused_keys(&key_statements, &config.hosts);
+        futile::review(&config, &pool_blocks, &host_blocks, resolver.report);
     }
     config
-}
-
-/// The blocks of one kind.
-pub(super) struct Blocks<'a> {
-    /// Those that count.
-    pub(super) first: Vec<&'a Block>,
-    /// Those whose name was taken. Nothing comes of them but their mistakes.
-    pub(super) repeated: Vec<&'a Block>,
-}
-
-impl<'a> Blocks<'a> {
-    /// What each block that counts means; the others are resolved for their mistakes alone.
-    pub(super) fn resolve<T>(&self, mut one: impl FnMut(&'a Block) -> T) -> Vec<T> {
-        let resolved = self.first.iter().map(|block| one(block)).collect();
-        self.repeated.iter().for_each(|block| drop(one(block)));
-        resolved
-    }
 }
 
 /// What is known while statements are resolved.
@@ -90,22 +72,22 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    /// The blocks of one kind in file order.
-    fn blocks(&mut self, statements: &'a [Statement], kind: BlockKind) -> Blocks<'a> {
+    /// The blocks of one kind in file order. Nothing comes of those whose name was taken, and as in the original
+    /// server nothing in them is a mistake but what no address is.
+    fn blocks(&mut self, statements: &'a [Statement], kind: BlockKind) -> Vec<&'a Block> {
         let mut names = BTreeSet::new();
-        let mut blocks = Blocks {
-            first: Vec::new(),
-            repeated: Vec::new(),
-        };
+        let mut blocks = Vec::new();
         for statement in statements {
             if let Statement::Block(block) = statement
                 && block.kind == kind
             {
                 if names.insert(block.name.text.as_str()) {
-                    blocks.first.push(block);
+                    blocks.push(block);
                 } else {
-                    blocks.repeated.push(block);
                     self.repeated(kind.keyword(), &block.name);
+                    for word in block.declarations.iter().flat_map(addresses) {
+                        address(self.report, word);
+                    }
                 }
             }
         }
@@ -121,58 +103,6 @@ impl<'a> Resolver<'a> {
         );
     }
 
-    /// Statements that the server shares with clients: their names, and what is refused about them.
-    fn names_for_clients(&mut self, statements: &'a [Statement]) {
-        for statement in statements {
-            match statement {
-                Statement::Authentication(authentication) => {
-                    if self.authentications.insert(&authentication.name.text) {
-                        self.authentication(authentication);
-                    } else {
-                        self.repeated("authentication", &authentication.name);
-                    }
-                }
-                Statement::IdAssoc(assoc) => {
-                    let number = assoc.number.map_or(0, |number| number.value);
-                    if self.associations.insert((assoc.kind, number)) {
-                        self.unused("id-assoc", assoc.span);
-                    } else {
-                        let found = format!("`id-assoc` {number} is defined again");
-                        self.report
-                            .warning(assoc.span, found, "the first definition counts");
-                    }
-                }
-                Statement::Block(_)
-                | Statement::Option(_)
-                | Statement::KeyInfo(_)
-                | Statement::Include(_) => {}
-            }
-        }
-    }
-
-    fn unused(&mut self, keyword: &str, span: Span) {
-        self.report
-            .warning(span, format!("`{keyword}` is not used by the server"), "");
-    }
-
-    fn authentication(&mut self, authentication: &Authentication) {
-        let name = &authentication.name;
-        match authentication.protocols.first() {
-            Some((AuthProtocol::Delayed, span)) => self.report.error(
-                *span,
-                "protocol `delayed` is for clients alone",
-                "give the client's `host` a `delayedkey`",
-            ),
-            Some((AuthProtocol::Reconfig, _)) => self.unused("authentication", name.span),
-            None if authentication.complete => {
-                let found = format!("`authentication {}` has no `protocol`", name.text);
-                self.report
-                    .error(name.span, found, "add `protocol reconfig;`");
-            }
-            None => {}
-        }
-    }
-
     fn pool(&mut self, block: &'a Block) -> Pool {
         let name = &block.name;
         let mut range = None;
@@ -184,29 +114,28 @@ impl<'a> Resolver<'a> {
             if range.is_some() {
                 self.last_counts(declaration);
             }
-            range = Some((address(self.report, first), address(self.report, last)));
-            if let Some((Some(low), Some(high))) = range
-                && low > high
-            {
-                let found = format!("the range from {low} to {high} is upside down");
-                self.report.error(
-                    first.span.to(last.span),
-                    found,
-                    "exchange the two addresses",
-                );
-            }
+            let ends = (address(self.report, first), address(self.report, last));
+            range = Some((ends, first.span.to(last.span)));
         }
-        if range.is_none() && block.complete {
-            let found = format!("`pool {}` has no `range`", name.text);
-            self.report
-                .error(name.span, found, "add `range FIRST to LAST;`");
-        }
-        let (first, last) = range.unwrap_or_default();
-        Pool {
+        let mut pool = Pool {
             name: name.text.clone(),
-            first: first.unwrap_or(Ipv6Addr::UNSPECIFIED),
-            last: last.unwrap_or(Ipv6Addr::UNSPECIFIED),
+            first: Ipv6Addr::UNSPECIFIED,
+            last: Ipv6Addr::UNSPECIFIED,
+        };
+        match range {
+            Some(((Some(low), Some(high)), span)) if low > high => {
+                let found = format!("the range from {low} to {high} is upside down");
+                self.report.error(span, found, "exchange the two addresses");
+            }
+            Some(((Some(low), Some(high)), _)) => (pool.first, pool.last) = (low, high),
+            None if block.complete => {
+                let found = format!("`pool {}` has no `range`", name.text);
+                let remedy = "add `range FIRST to LAST;`";
+                self.report.error(name.span, found, remedy);
+            }
+            Some(_) | None => {}
         }
+        pool
     }
 
     fn profile(&mut self, block: &'a Block) {
@@ -215,13 +144,16 @@ impl<'a> Resolver<'a> {
     }
 
     fn interface(&mut self, block: &'a Block) -> Interface {
-        let name = &block.name;
+        self.interface_exists(&block.name);
+        self.service(block)
+    }
+
+    pub(super) fn interface_exists(&mut self, name: &Word) {
         if !(self.sources.interface_exists)(&name.text) {
             let found = format!("there is no interface {}", quoted(name.text.as_bytes()));
             self.report
                 .error(name.span, found, "`ip link` lists those that exist");
         }
-        self.service(block)
     }
 
     fn service(&mut self, block: &'a Block) -> Interface {
@@ -238,12 +170,7 @@ impl<'a> Resolver<'a> {
                     if interface.preference.is_some() {
                         self.last_counts(declaration);
                     }
-                    interface.preference = u8::try_from(number.value).ok();
-                    if interface.preference.is_none() {
-                        let found = format!("the preference {} is too large", number.value);
-                        self.report
-                            .error(number.span, found, "write a number from 0 to 255");
-                    }
+                    interface.preference = self.number(*number, "preference", u8::MAX);
                 }
                 Meaning::AddressPool(pool, durations) => {
                     if interface.pool.is_some() {
@@ -282,40 +209,6 @@ impl<'a> Resolver<'a> {
             }
         }
         interface
-    }
-
-    fn sent(&mut self, item: &Item, authenticated: &mut bool) {
-        let undefined = match &item.kind {
-            ItemKind::Authentication(name) => {
-                if std::mem::replace(authenticated, true) {
-                    let found = "`send authentication` is given again";
-                    self.report.error(item.span, found, "remove one of them");
-                }
-                let known = self.authentications.contains(name.text.as_str());
-                (!known).then(|| (name.span, format!("authentication `{}`", name.text)))
-            }
-            ItemKind::IaPd(number) => self.association(AssocKind::Pd, *number),
-            ItemKind::IaNa(number) => self.association(AssocKind::Na, *number),
-            ItemKind::RapidCommit | ItemKind::Option => None,
-        };
-        match undefined {
-            Some((span, what)) => self.undefined(span, &what, "define it, or remove this"),
-            None => {
-                let found = format!("`send {}` is not used by the server", item.keyword);
-                self.report.warning(item.span, found, "");
-            }
-        }
-    }
-
-    fn association(&self, kind: AssocKind, number: Number) -> Option<(Span, String)> {
-        if self.associations.contains(&(kind, number.value)) {
-            return None;
-        }
-        let kind = match kind {
-            AssocKind::Pd => "pd",
-            AssocKind::Na => "na",
-        };
-        Some((number.span, format!("`id-assoc {kind} {}`", number.value)))
     }
 
     pub(super) fn pool_use(&mut self, name: &Word, durations: &Durations) -> Option<PoolUse> {
@@ -383,6 +276,23 @@ impl<'a> Resolver<'a> {
         None
     }
 
+    /// A number of so much at most. The original server keeps 32 bits of it, and a file that it takes keeps its
+    /// meaning.
+    pub(super) fn number(&mut self, number: Number, what: &str, max: u8) -> Option<u8> {
+        let kept = number.value & u64::from(u32::MAX);
+        let fits = u8::try_from(kept).ok().filter(|fits| *fits <= max);
+        if fits.is_none() {
+            let found = format!("the {what} {} is too large", number.value);
+            let remedy = format!("write a number from 0 to {max}");
+            self.report.error(number.span, found, remedy);
+        } else if kept != number.value {
+            let found = format!("the {what} {} does not fit in 32 bits", number.value);
+            let remedy = format!("it counts as {kept}: write that");
+            self.report.warning(number.span, found, remedy);
+        }
+        fits
+    }
+
     fn seconds(&mut self, duration: Duration) -> u32 {
         match duration {
             Duration::Infinity(_) => u32::MAX,
@@ -424,6 +334,22 @@ impl<'a> Resolver<'a> {
         self.report
             .error(declaration.span, found, format!("it belongs in {homes}"));
     }
+}
+
+/// The words of a declaration that have to be addresses.
+fn addresses(declaration: &Declaration) -> impl Iterator<Item = &Word> {
+    let words = match &declaration.meaning {
+        Meaning::Address(word, _) | Meaning::Prefix(word, ..) => [Some(word), None],
+        Meaning::Range(first, last) => [Some(first), Some(last)],
+        Meaning::Send(_)
+        | Meaning::Allow(_)
+        | Meaning::Duid(_)
+        | Meaning::Preference(_)
+        | Meaning::DelayedKey(..)
+        | Meaning::AddressPool(..)
+        | Meaning::ClientOnly => [None, None],
+    };
+    words.into_iter().flatten()
 }
 
 fn place(duration: Duration) -> Span {

@@ -109,20 +109,20 @@ impl Scanner<'_> {
         let blank = |octet| matches!(octet, b' ' | b'\t' | b'\r') || octet == b'\n' && !comment;
         let first = self.find(from, |octet| !blank(octet));
         let ends = |octet| matches!(octet, b';' | b'{' | b'}' | b'\n');
-        let line_end = self.find(first, |octet| octet == b'\n');
         if self.text.get(first) != Some(&b'"') {
             let end = self.find(first, ends);
             return (end, Some(first..end).filter(|it| !it.is_empty()));
         }
         let start = first + 1;
-        let close = self.find(start, |octet| octet == b'"');
-        if close == self.text.len() {
-            // Nobody closed it. More than one statement is not hidden for that.
-            let end = self.find(start, |octet| octet == b';');
-            return (end, Some(start..end));
-        }
-        if comment && close > line_end {
-            return (line_end, Some(start..line_end));
+        let close = self.find(start, |octet| octet == b'"' || comment && octet == b'\n');
+        match self.text.get(close) {
+            Some(b'"') => {}
+            Some(_) => return (close, Some(start..close)),
+            None => {
+                // Nobody closed it. More than one statement is not hidden for that.
+                let end = self.find(start, |octet| octet == b';');
+                return (end, Some(start..end));
+            }
         }
         // What is glued to it may be the end of a secret that has a quotation mark in it.
         let end = self.find(close + 1, ends);

@@ -80,31 +80,53 @@ impl Engine {
     ) {
         let key = ia.key(client.duid);
         draft.begin_ia(&key);
-        self.extend(client, &key, draft);
+        self.extend(client, ia, draft);
         if !draft.grants_in_ia() && !self.assign(query, client, ia, draft) {
             draft.set_none_available(ia.kind);
         }
     }
 
-    /// Grants what the binding has and may keep, and retires the rest of it. Says whether there is a binding.
-    pub(super) fn extend(&self, client: &Client<'_>, key: &IaKey, draft: &mut Draft) -> bool {
+    /// Grants the lease of the binding that it may keep, and retires the others. Says whether there is a binding.
+    pub(super) fn extend(&self, client: &Client<'_>, ia: &QueryIa<'_>, draft: &mut Draft) -> bool {
+        let key = ia.key(client.duid);
+        let kept = self.kept(client, ia, draft);
         let mut bound = false;
-        let upgrade = self.reservation_awaits(client, key, draft);
-        for lease in self.table.active(key) {
+        for lease in self.table.active(&key) {
             bound = true;
-            let prefix = lease.prefix();
-            let reserved = client.reservation(key.kind, prefix);
-            match reserved.or_else(|| {
-                self.pool_lifetimes(client, key, prefix)
-                    .filter(|_| !upgrade)
-            }) {
-                Some(lifetimes) if !draft.promises(prefix) => {
-                    draft.grant(key, prefix, lifetimes, Some(lease));
+            match kept {
+                Some((prefix, lifetimes)) if prefix == lease.prefix() => {
+                    draft.grant(&key, prefix, lifetimes, Some(lease));
                 }
                 _ => draft.retire(lease),
             }
         }
         bound
+    }
+
+    /// What the binding keeps: something that is reserved for its client, else an address of the pool unless a
+    /// reserved one is free. Several are left where the configuration took one away and gave it back; then it
+    /// is the one that the client goes by, or the last that it was given.
+    fn kept(
+        &self,
+        client: &Client<'_>,
+        ia: &QueryIa<'_>,
+        draft: &Draft,
+    ) -> Option<(Prefix, Lifetimes)> {
+        let key = ia.key(client.duid);
+        let upgrade = self.reservation_awaits(client, &key, draft);
+        let candidates = self.table.active(&key).filter_map(|lease| {
+            let prefix = lease.prefix();
+            let reserved = client.reservation(key.kind, prefix);
+            let lifetimes = reserved.or_else(|| {
+                self.pool_lifetimes(client, &key, prefix)
+                    .filter(|_| !upgrade)
+            })?;
+            let listed = ia.leases().any(|it| it == prefix);
+            let rank = (reserved.is_some(), listed, lease.change().changed);
+            (!draft.promises(prefix)).then_some((rank, prefix, lifetimes))
+        });
+        let best = candidates.max_by_key(|&(rank, ..)| rank);
+        best.map(|(_, prefix, lifetimes)| (prefix, lifetimes))
     }
 
     /// Grants a new lease in the IA at hand. Says whether there was one to grant.

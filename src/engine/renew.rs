@@ -38,7 +38,7 @@ impl Engine {
         draft: &mut Draft,
     ) -> bool {
         let key = ia.key(client.duid);
-        if !self.extend(client, &key, draft) {
+        if !self.extend(client, ia, draft) {
             draft.note(Event::NoBinding(client.duid));
             return false;
         }

@@ -17,6 +17,7 @@ fn engine(config: &str, leases: &[Change]) -> Engine {
     let sources = Sources {
         read: &|_| Ok(config.as_bytes().to_vec()),
         interface_exists: &|_| true,
+        addresses_of: &|_| Some(Vec::new()),
         now: crate::config::utc(Timestamp(0)),
     };
     let loaded = load("F", &sources).expect("a configuration");
@@ -240,4 +241,175 @@ fn a_binding_is_removed_whole_and_no_other_with_it() {
         0
     );
     assert_eq!(log.count(), 2);
+}
+
+/// A host with a key, and what its client and the server say to each other.
+mod authentication {
+    use super::*;
+    use crate::lease::ReplayCounter;
+    use crate::wire::{Authentication, DelayedInformation};
+    use hmac::{Hmac, KeyInit, Mac};
+    use md5::Md5;
+
+    const KEYED: &str = "\
+        interface eth0 { address-pool lan 50 100; };
+        pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };
+        keyinfo k { realm \"r\"; keyid 1; secret \"c2VjcmV0\"; };
+        host a { duid 00:03:00:01:02:01; prefix 2001:db8:d00::/56 50 100; delayedkey k; };";
+    /// 2026-01-01 00:00:00 UTC, and the same as an NTP timestamp.
+    const NOW: u64 = 1_767_225_600;
+    const NTP_NOW: u64 = (NOW + 2_208_988_800) << 32;
+
+    fn hmac_md5(octets: &[u8]) -> [u8; 16] {
+        let mut mac = Hmac::<Md5>::new_from_slice(b"secret").expect("any length");
+        mac.update(octets);
+        mac.finalize().into_bytes().into()
+    }
+
+    /// A message of the client with the key; without a value to count, a wish alone.
+    fn signed(message_type: MessageType, replay: Option<u64>) -> Vec<u8> {
+        let mut octets = Vec::new();
+        let mut writer = Writer::new(&mut octets);
+        writer.message(message_type, [0, 0, 1]);
+        writer.option(OptionCode::CLIENT_ID, &[0, 3, 0, 1, 2, 1]);
+        if message_type != MessageType::SOLICIT {
+            writer.option(OptionCode::SERVER_ID, &SERVER);
+        }
+        let ia = writer.open_ia(OptionCode::IA_PD, 1, 0, 0);
+        writer.close(ia);
+        match replay {
+            Some(replay) => writer.delayed_authentication(replay, b"r", 1, hmac_md5),
+            None => writer.option(
+                OptionCode::AUTHENTICATION,
+                &[2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+            ),
+        }
+        writer.finish().expect("a small message");
+        octets
+    }
+
+    /// What the replay detection field of the answer says, which has to be signed.
+    fn counted(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<u64, DropReason> {
+        let arrival = Arrival {
+            payload,
+            source: SocketAddrV6::new(ip("fe80::c1"), 546, 0, 2),
+            destination: GROUP,
+        };
+        let mut outbox = Outbox::default();
+        engine.handle(Timestamp(now), &arrival, &mut outbox)?;
+        let answer = outbox.answers().next().expect("an answer");
+        let message = Message::read(answer.payload).expect("a message");
+        let last = message.options.iter().last().expect("an option");
+        assert_eq!(last.code, OptionCode::AUTHENTICATION);
+        let option = Authentication::read(last.value).expect("an option");
+        let information = DelayedInformation::read(option.information).expect("information");
+        let (ahead, behind) = message.around_mac().expect("a MAC");
+        let covered = [ahead, &[0; 16], behind].concat();
+        assert_eq!(*information.mac, hmac_md5(&covered));
+        Ok(option.replay)
+    }
+
+    fn offer(engine: &mut Engine, now: u64) -> u64 {
+        counted(engine, now, &signed(MessageType::SOLICIT, None)).expect("an offer")
+    }
+
+    fn reply(engine: &mut Engine, now: u64, replay: u64) -> u64 {
+        let request = signed(MessageType::REQUEST, Some(replay));
+        counted(engine, now, &request).expect("a reply")
+    }
+
+    fn counter(engine: &Engine) -> Option<ReplayCounter> {
+        engine.table().counters().next().copied()
+    }
+
+    #[test]
+    fn the_server_counts_in_ntp_time_and_never_back() {
+        let mut engine = engine(KEYED, &[]);
+        assert_eq!(offer(&mut engine, NOW), NTP_NOW);
+        let mut last = reply(&mut engine, NOW, 1);
+        assert_eq!(last, NTP_NOW + 0x1_0000);
+        // In the same second, with the clock set back by a year, and with it right again.
+        let year = 365 * 86_400;
+        let mut received = 1;
+        for now in [NOW, NOW - year, NOW - year, NOW + 1, NOW - 1, NOW + 2] {
+            let offered = offer(&mut engine, now);
+            received += 1;
+            let replied = reply(&mut engine, now, received);
+            assert!(
+                last < offered && offered < replied,
+                "{last:x} {offered:x} {replied:x}"
+            );
+            last = replied;
+        }
+        assert_eq!(last, ((NOW + 2 + 2_208_988_800) << 32) + 0x1_0000);
+    }
+
+    #[test]
+    fn seconds_that_begin_again_are_newer() {
+        // 2036-02-07 06:28:15 UTC is the last second of the first 2^32 since 1900.
+        let last_of_era = (1 << 32) - 1 - 2_208_988_800;
+        let mut engine = engine(KEYED, &[]);
+        assert_eq!(reply(&mut engine, last_of_era, 1), 0xffff_ffff_0001_0000);
+        assert_eq!(offer(&mut engine, last_of_era + 1), 0);
+        assert_eq!(reply(&mut engine, last_of_era + 1, 2), 0x1_0000);
+    }
+
+    #[test]
+    fn an_offer_leaves_no_trace() {
+        let mut engine = engine(KEYED, &[]);
+        offer(&mut engine, NOW);
+        assert_eq!(counter(&engine), None);
+        reply(&mut engine, NOW, 7);
+        let before = counter(&engine);
+        assert_eq!(before.map(|it| it.received), Some(7));
+        offer(&mut engine, NOW + 1);
+        assert_eq!(counter(&engine), before);
+    }
+
+    #[test]
+    fn counters_outlast_a_new_configuration_and_come_back_with_their_key() {
+        let mut engine = engine(KEYED, &[]);
+        reply(&mut engine, NOW, 7);
+        let read = |text: &str| super::engine(text, &[]).config;
+        let again = signed(MessageType::REQUEST, Some(7));
+        // Another name and another place make no other key.
+        engine.configure(read(
+            &KEYED
+                .replace(
+                    "keyinfo k",
+                    "keyinfo other { realm \"x\"; keyid 1; secret \"\"; }; keyinfo l",
+                )
+                .replace("delayedkey k", "delayedkey l"),
+        ));
+        assert_eq!(counted(&mut engine, NOW, &again), Err(DropReason::Replayed));
+        engine.configure(read(&KEYED.replace("delayedkey k;", "")));
+        assert_eq!(
+            counted(&mut engine, NOW, &again),
+            Err(DropReason::AuthenticationFailed)
+        );
+        engine.configure(read(KEYED));
+        assert_eq!(counted(&mut engine, NOW, &again), Err(DropReason::Replayed));
+    }
+
+    #[test]
+    fn a_restatement_states_every_counter() {
+        let mut engine = engine(KEYED, &[]);
+        reply(&mut engine, NOW, 7);
+        obtain(&mut engine, NOW, 9);
+        for count in 1..4 {
+            let (mut log, mut cursor) = (ChangeLog::default(), Some(0));
+            while let Some(at) = cursor {
+                cursor = engine.restate(at, count, &mut log);
+            }
+            let mut table = LeaseTable::default();
+            let mut records = log.records();
+            while let Ok((record, rest)) = crate::lease::Record::read(records) {
+                table.replay(&record);
+                records = rest;
+            }
+            assert_eq!(table.counters().next(), counter(&engine).as_ref());
+            assert_eq!(table.len(), 2);
+            assert_eq!(log.count(), 3, "{count} at a time");
+        }
+    }
 }

@@ -48,8 +48,9 @@ impl Commands {
         for key in self.removals.drain(..) {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
-            if engine.remove(now, &key, log) == 0 {
-                tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}");
+            match engine.remove(now, &key, log) {
+                0 => tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}"),
+                count => tracing::info!("binding removed: {key} ({count} leases)"),
             }
             tell_changes(log, logged);
         }

@@ -175,7 +175,7 @@ impl Server {
                 config = commands.reload.next() => {
                     if let Some(config) = config {
                         decider.engine.configure(config);
-                        tracing::info!(origin = "server6_reload", notice = true, "server reloaded");
+                        tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
                     }
                 }
                 batch = committer.next() => {
@@ -240,6 +240,8 @@ struct Decider {
     restatement: Restatement,
     /// Clients that nothing was available for.
     lacks: Rarely,
+    /// Messages of clients whose key has expired.
+    expired: Rarely,
 }
 
 /// Where stating all leases again has got to.
@@ -260,6 +262,7 @@ impl Decider {
             full: false,
             restatement: Restatement::Idle,
             lacks: Rarely::default(),
+            expired: Rarely::default(),
         }
     }
 
@@ -336,7 +339,17 @@ impl Decider {
                     );
                 }
             }
-            Err(reason) => report::dropped(reason, arrival, from, self.engine.events()),
+            Err(reason) => {
+                report::dropped(reason, arrival, from, self.engine.events());
+                if reason == DropReason::KeyExpired
+                    && let Some(count) = self.expired.count(Instant::now())
+                {
+                    let from = self.peer(arrival);
+                    tracing::warn!(
+                        "messages dropped because a key has expired: {count}, the last one from {from}"
+                    );
+                }
+            }
         }
     }
 

@@ -5,6 +5,9 @@ use crate::config::Config;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
+/// The routine of the original server that says what came of a reload.
+pub(super) const ORIGIN: &str = "server6_reload";
+
 /// Reads the configuration as it is now: it, and what to tell the operator about it, or all that is wrong.
 pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<String>), Vec<String>> + Send + Sync;
 
@@ -30,9 +33,7 @@ impl Reload {
     /// Begins to read the configuration. While it is being read, this makes sure that it is read once more.
     pub(super) fn start(&mut self) {
         if self.under_way.is_some() {
-            tracing::info!(
-                "server6_reload: still reading the configuration, which is read again then"
-            );
+            tracing::info!("still reading the configuration, which is read again then");
             self.again = true;
             return;
         }
@@ -79,10 +80,7 @@ impl Reload {
 /// Says why the configuration stays as it is.
 fn refuse(mistakes: &[String]) {
     mistakes.iter().for_each(|it| tracing::warn!("{it}"));
-    tracing::warn!(
-        origin = "server6_reload",
-        "failed to reload configuration file"
-    );
+    tracing::warn!(origin = ORIGIN, "failed to reload configuration file");
 }
 
 #[cfg(test)]

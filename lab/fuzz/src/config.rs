@@ -25,6 +25,7 @@ pub fn config(octets: &[u8]) {
     let sources = Sources {
         read: &read,
         interface_exists: &|name| name == "eth0",
+        addresses_of: &|_| Some(Vec::new()),
         now: utc(Timestamp(0)),
     };
     let (loaded, diagnostics) = match load("F", &sources) {
@@ -60,6 +61,9 @@ fn check(config: &Config) {
     for pool_use in uses.chain(config.interfaces.iter().filter_map(|it| it.pool)) {
         assert!(pool_use.pool < config.pools.len());
         fits(pool_use.lifetimes);
+    }
+    for key_use in hosts.iter().filter_map(|it| it.key) {
+        assert!(key_use.key < config.keys.len());
     }
     for pool in &config.pools {
         assert!(pool.first <= pool.last);

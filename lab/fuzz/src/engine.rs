@@ -6,7 +6,7 @@ use super::input::Input;
 use super::journal::consistent;
 use dhcp6s::config::{Config, Sources, load, utc};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox, Verdict};
-use dhcp6s::lease::{Change, ChangeLog, LeaseState, LeaseTable, Prefix, Secret, Timestamp};
+use dhcp6s::lease::{Change, ChangeLog, LeaseState, LeaseTable, Prefix, Record, Secret, Timestamp};
 use dhcp6s::wire::Duid;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::sync::OnceLock;
@@ -54,6 +54,7 @@ fn configs() -> &'static [Config] {
             let sources = Sources {
                 read: &|_| Ok(text.as_bytes().to_vec()),
                 interface_exists: &|_| true,
+                addresses_of: &|_| Some(Vec::new()),
                 now: utc(Timestamp(0)),
             };
             load("F", &sources).expect("a configuration").config
@@ -281,20 +282,25 @@ fn handle(engine: &mut Engine, now: Timestamp, arrival: &Arrival<'_>) -> (Verdic
     (verdict, outbox)
 }
 
-fn changes(mut records: &[u8]) -> Vec<Change> {
-    let mut changes = Vec::new();
-    while !records.is_empty() {
-        let (change, rest) = Change::read(records).expect("a record");
-        changes.push(change);
-        records = rest;
+fn read(mut octets: &[u8]) -> Vec<Record> {
+    let mut records = Vec::new();
+    while !octets.is_empty() {
+        let (record, rest) = Record::read(octets).expect("a record");
+        records.push(record);
+        octets = rest;
     }
-    changes
+    records
 }
 
-fn replay(records: &[u8]) -> LeaseTable {
+fn changes(octets: &[u8]) -> Vec<Change> {
+    let records = read(octets);
+    records.iter().filter_map(Record::lease).copied().collect()
+}
+
+fn replay(octets: &[u8]) -> LeaseTable {
     let mut table = LeaseTable::default();
-    let changes = changes(records);
-    changes.iter().for_each(|change| table.apply(change));
+    let records = read(octets);
+    records.iter().for_each(|record| table.replay(record));
     table
 }
 

@@ -33,18 +33,26 @@ pub fn journal(octets: &[u8]) {
     }
 }
 
-/// Whatever changes the octets hold: each is written as it was read, and a table takes them all.
+/// Whatever records the octets hold: each is written as it was read, and a table takes them all.
 fn records(octets: &[u8]) {
     let mut table = LeaseTable::default();
     let mut rest = octets;
-    while let Ok((change, behind)) = Change::read(rest) {
+    while let Ok((record, behind)) = Record::read(rest) {
         let mut written = Vec::new();
-        change.write(&mut written);
+        record.write(&mut written);
         assert_eq!(rest.strip_suffix(behind), Some(written.as_slice()));
-        table.apply(&change);
-        // What is only remembered may be one too many.
-        let now = table.get(change.prefix).map(|it| it.change());
-        assert!(now == Some(change) || now.is_none() && change.state == LeaseState::Released);
+        table.replay(&record);
+        match record {
+            Record::Lease(change) => {
+                // What is only remembered may be one too many.
+                let now = table.get(change.prefix).map(|it| it.change());
+                let forgotten = now.is_none() && change.state == LeaseState::Released;
+                assert!(now == Some(change) || forgotten);
+            }
+            Record::Counter(counter) => {
+                assert_eq!(table.counter(&counter.duid), Some(&counter));
+            }
+        }
         consistent(&table);
         rest = behind;
     }
@@ -151,8 +159,8 @@ fn opened(segments: &[Vec<u8>]) {
         fs::write(dir.path().join(name), octets).expect("a file");
     }
     let before = files(dir.path());
-    let mut changes = Vec::new();
-    let Ok(mut journal) = Journal::open(dir.path(), |change| changes.push(*change)) else {
+    let mut found = Vec::new();
+    let Ok(mut journal) = Journal::open(dir.path(), |record| found.push(*record)) else {
         assert_eq!(
             files(dir.path()),
             before,
@@ -160,23 +168,23 @@ fn opened(segments: &[Vec<u8>]) {
         );
         return;
     };
-    assert_eq!(journal.recovery().records, changes.len() as u64);
+    assert_eq!(journal.recovery().records, found.len() as u64);
     let mut table = LeaseTable::default();
-    changes.iter().for_each(|record| table.replay(record));
+    found.iter().for_each(|record| table.replay(record));
     consistent(&table);
 
     let mut log = ChangeLog::default();
     let more = change(&mut Input::new(b"more"));
     log.push(&more);
     journal.commit(&log).expect("a commit");
-    changes.push(Record::Lease(more));
+    found.push(Record::Lease(more));
     drop(journal);
     let mut again = Vec::new();
-    let journal = Journal::open(dir.path(), |change| again.push(*change)).expect("a journal");
+    let journal = Journal::open(dir.path(), |record| again.push(*record)).expect("a journal");
     // Segments that a restatement made superfluous are gone by now, with what they held.
     let whole = files(dir.path()).len() == before.len();
-    assert!(changes.ends_with(&again) && again.last() == Some(&Record::Lease(more)));
-    assert!(!whole || again.len() == changes.len());
+    assert!(found.ends_with(&again) && again.last() == Some(&Record::Lease(more)));
+    assert!(!whole || again.len() == found.len());
     assert!(journal.recovery().cuts.is_empty());
 }
 

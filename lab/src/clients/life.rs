@@ -91,6 +91,7 @@ pub fn clients() -> Clients {
         .duid()
         .to_vec(),
         address: MACHINE,
+        key: None,
     };
     Clients(vec![named("client", HOST), named("next", HOST + 1)])
 }

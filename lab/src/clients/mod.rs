@@ -21,7 +21,7 @@ pub mod session;
 pub mod site;
 
 pub use dhclient::Dhclient;
-pub use dhcp6c::Dhcp6c;
+pub use dhcp6c::{AuthenticDhcp6c, Dhcp6c};
 pub use dhcpcd::Dhcpcd;
 
 /// What a client is to ask for.

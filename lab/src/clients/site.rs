@@ -120,6 +120,12 @@ impl Site {
         self.listener.datagrams()
     }
 
+    /// Readable when something was said over the cable.
+    #[must_use]
+    pub fn ear(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+
     /// A folder for files of the client with this number.
     ///
     /// # Errors

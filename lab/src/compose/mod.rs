@@ -2,12 +2,14 @@
 //!
 //! Knows nothing of `dhcp6s::wire`, which would refuse to write most of what has to be tested.
 
+mod authentication;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddrV6};
 
+use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
 use crate::rig::{Datagram, SERVER_DUID};
 use crate::scenario::{
@@ -36,6 +38,7 @@ const INTERFACE_ID: u16 = 18;
 const IA_PD: u16 = 25;
 const PREFIX: u16 = 26;
 
+const SOLICIT: u8 = 1;
 const REQUEST: u8 = 3;
 const CONFIRM: u8 = 4;
 const RENEW: u8 = 5;
@@ -52,6 +55,10 @@ pub struct Memory {
     server_id: Option<Vec<u8>>,
     /// By the code of the IA option and the IAID.
     leases: HashMap<(u16, u32), Vec<Block>>,
+    /// What the replay detection field of its last message said.
+    counted: u64,
+    /// The type of the last answer that was authenticated, and what its replay detection field said.
+    pub(crate) heard: Option<(u8, u64)>,
 }
 
 impl Memory {
@@ -183,7 +190,7 @@ fn relay_level(
 }
 
 /// A message between client and server.
-fn message(message_type: u8, fields: &Fields, client: &Client, memory: &Memory) -> Vec<u8> {
+fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memory) -> Vec<u8> {
     let mut options = Vec::new();
     let own = Several(vec![Identifier::Own]);
     for id in &fields.client_id.as_ref().unwrap_or(&own).0 {
@@ -220,6 +227,8 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &Memory) 
         }
     }
     options.extend(fields.options.iter().map(raw));
+    let authentications = authentications(message_type, fields, client, memory);
+    options.extend(authentications.iter().map(|it| it.option.clone()));
     if fields.reverse {
         options.reverse();
     }
@@ -227,6 +236,7 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &Memory) 
     let mut octets = vec![message_type];
     octets.extend(xid);
     octets.extend(options.concat());
+    authentications.iter().for_each(|it| it.sign(&mut octets));
     octets.truncate(fields.truncate.unwrap_or(usize::MAX));
     octets.extend(fields.append.iter().flat_map(|it| &it.0));
     octets

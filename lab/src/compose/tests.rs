@@ -10,6 +10,7 @@ fn client() -> Client {
         name: "first".into(),
         duid: vec![0, 3, 0, 1, 2],
         address: "fe80::c1".parse().expect("an address"),
+        key: None,
     }
 }
 

@@ -178,6 +178,9 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
     if scenario.only_sim().is_some() {
         return Some("More time passes than anybody can wait for.");
     }
+    if scenario.config.contains("required;") {
+        return Some("The original does not know `required`.");
+    }
     let disk = |step: &Step| matches!(step, Step::Disk(_));
     scenario
         .steps
@@ -228,9 +231,13 @@ fn watch(scenario: &Scenario, mut rig: impl crate::rig::Rig) -> Result<Played, R
 fn pools(scenario: &Scenario) -> Pools {
     let later = scenario.steps.iter().filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Advance(_) | Step::Disk(_) => {
-            None
-        }
+        Step::Reload(it) => Some(it.config.as_str()),
+        Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Advance(_)
+        | Step::Disk(_)
+        | Step::Remove(_) => None,
     });
     let configurations = std::iter::once(scenario.config.as_str()).chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);

@@ -2,7 +2,7 @@
 //! system saw it. No program and no thread takes part; the copies wait in the socket.
 
 use std::io::IoSliceMut;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd as _, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -69,6 +69,12 @@ impl Listener {
             datagrams.extend(datagram.map(|it| (at, it)));
         }
         Ok(datagrams)
+    }
+
+    /// Readable when something was said.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
     }
 
     /// The next frame of the interface: when, and how long it is; `None` if there is none now.

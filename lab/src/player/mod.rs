@@ -15,12 +15,12 @@ use std::time::Duration;
 
 use crate::compose::{self, Memory};
 use crate::dissect;
-use crate::judge;
+use crate::judge::{self, signature};
 use crate::normalise::Names;
-use crate::rig::{Datagram, Disk, Event, Rig, RigError};
+use crate::rig::{Datagram, Disk, Event, IaName, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Restart, Scenario, Send, Several, Step,
-    Transport,
+    Client, Exchange, Expected, Fields, Ia, Message, Remove, Restart, Scenario, Send, Several,
+    Step, Transport,
 };
 use crate::transcript::Transcript;
 
@@ -179,6 +179,20 @@ impl<'a> Player<'a> {
                 self.note(&with_config("restart", restart));
                 self.rig.restart(restart.config.as_deref())
             }
+            Step::Reload(reload) => {
+                self.note(match reload.refused {
+                    false => "reload with another configuration",
+                    true => "reload with another configuration, which is refused",
+                });
+                let taken = self.rig.reload(&reload.config)?;
+                match (taken, reload.refused) {
+                    (true, true) => self.fail("the server took over the configuration".into()),
+                    (false, false) => self.fail("the server refused the configuration".into()),
+                    _ => {}
+                }
+                Ok(())
+            }
+            Step::Remove(remove) => self.remove(remove),
             Step::Disk(disk) => {
                 self.note(match disk {
                     Disk::Full => "the disk is full",
@@ -187,6 +201,28 @@ impl<'a> Player<'a> {
                 self.rig.disk(*disk)
             }
         }
+    }
+
+    fn remove(&mut self, remove: &Remove) -> Result<(), RigError> {
+        let (Some(client), Some(ia)) = (self.client(&remove.client), remove.ia()) else {
+            self.fail("there is no such client, or not one IA".into());
+            return Ok(());
+        };
+        let unknown = match remove.unknown {
+            false => "",
+            true => ", which is not known",
+        };
+        let name = &remove.client;
+        self.note(&match ia {
+            IaName::Na(iaid) => format!("remove IA_NA {iaid} of {name}{unknown}"),
+            IaName::Pd(iaid) => format!("remove IA_PD {iaid} of {name}{unknown}"),
+        });
+        match (self.rig.remove(&client.duid, ia)?, remove.unknown) {
+            (true, true) => self.fail("the server knew of that binding".into()),
+            (false, false) => self.fail("the server knew of no such binding".into()),
+            _ => {}
+        }
+        Ok(())
     }
 
     fn note(&mut self, text: &str) {
@@ -323,7 +359,16 @@ impl<'a> Player<'a> {
                 for fault in judge::faults(&question, &datagram) {
                     self.fail(format!("the {} is wrong: {fault}", tree.core().name()));
                 }
-                self.memories.entry(name).or_default().learn(tree.core());
+                let memory = self.memories.entry(name).or_default();
+                if let Some(client) = self.scenario.clients.get(name) {
+                    let faults = signature::faults(client, &question, &datagram, &mut memory.heard);
+                    self.failures
+                        .extend(faults.into_iter().map(|fault| Failure {
+                            step: self.step,
+                            text: format!("the {} is wrong: {fault}", tree.core().name()),
+                        }));
+                }
+                memory.learn(tree.core());
             }
             None => self.fail(format!(
                 "{} answers nothing that was sent",

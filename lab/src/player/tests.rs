@@ -91,6 +91,17 @@ impl Rig for Puppet {
         Ok(())
     }
 
+    fn reload(&mut self, config: &str) -> Result<bool, RigError> {
+        self.said.push(format!("reload {config}"));
+        Ok(config == "good")
+    }
+
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
+        self.said
+            .push(format!("remove {ia:?} of {} octets", duid.len()));
+        Ok(ia == IaName::Na(1))
+    }
+
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
         self.said.push(format!("{disk:?}"));
         Ok(())
@@ -255,6 +266,34 @@ fn steps_reach_the_rig_and_the_transcript() {
         played.text(),
         "— advance 30m\n— the disk is full\n— restart, and start with another configuration\n"
     );
+}
+
+#[test]
+fn what_the_operator_asks_has_to_come_about_as_expected() {
+    let steps = "  - reload: { config: good }\n\
+                 \x20 - reload: { config: bad, refused: true }\n\
+                 \x20 - reload: { config: bad }\n\
+                 \x20 - reload: { config: good, refused: true }\n\
+                 \x20 - remove: { client: first, ia_na: 1 }\n\
+                 \x20 - remove: { client: first, ia_pd: 1, unknown: true }\n\
+                 \x20 - remove: { client: first, ia_pd: 1 }\n\
+                 \x20 - remove: { client: first, ia_na: 1, unknown: true }\n";
+    let (played, puppet) = play_steps(steps, vec![]);
+    let failures: Vec<_> = played.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        failures,
+        [
+            "step 3: the server refused the configuration",
+            "step 4: the server took over the configuration",
+            "step 7: the server knew of no such binding",
+            "step 8: the server knew of that binding",
+        ]
+    );
+    assert_eq!(puppet.said[1], "reload bad");
+    assert_eq!(puppet.said[5], "remove Pd(1) of 10 octets");
+    let text = played.text();
+    assert!(text.contains("— reload with another configuration, which is refused\n"));
+    assert!(text.contains("— remove IA_PD 1 of first, which is not known\n"));
 }
 
 #[test]

@@ -7,13 +7,15 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
+
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
 use crate::rig::product::Said;
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
 };
 
 /// How long a scenario may let time pass here.
@@ -36,6 +38,8 @@ pub struct Live {
     before: Vec<Event>,
     /// What fills the disk, while it is full.
     ballast: Option<Ballast>,
+    /// Whether the server has taken over the last configuration that it was told to; `None` until it says.
+    reloaded: Option<bool>,
 }
 
 impl Live {
@@ -55,6 +59,7 @@ impl Live {
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
+            reloaded: None,
         })
     }
 
@@ -70,6 +75,7 @@ impl Live {
                 Said::Drop(label) => self.ledger.drop(label),
                 // All that it sent before it said so has been received.
                 Said::FenceRefused => self.ledger.pass(),
+                Said::Reload(taken) => self.reloaded = Some(taken),
             }
         }
         Ok(())
@@ -201,6 +207,28 @@ impl Rig for Live {
     fn restart(&mut self, config: Option<&str>) -> Result<(), RigError> {
         self.server.stop()?;
         self.relaunch(config)
+    }
+
+    fn reload(&mut self, config: &str) -> Result<bool, RigError> {
+        self.server.configure(config)?;
+        self.reloaded = None;
+        self.server.signal(Signal::SIGHUP)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            if let Some(taken) = self.reloaded {
+                return Ok(taken);
+            }
+            self.server.check()?;
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not say that it has reloaded"));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
+    }
+
+    fn remove(&mut self, _: &[u8], _: IaName) -> Result<bool, RigError> {
+        Err(RigError("play this scenario on the simulated rig".into()))
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

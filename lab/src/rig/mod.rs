@@ -70,6 +70,15 @@ pub enum Disk {
     Room,
 }
 
+/// An IA by what its client calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IaName {
+    /// The IA_NA with that IAID.
+    Na(u32),
+    /// The IA_PD with that IAID.
+    Pd(u32),
+}
+
 /// Why a rig cannot go on. The text says what and what to do.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -120,6 +129,20 @@ pub trait Rig {
     /// # Errors
     /// The server does not end or start.
     fn restart(&mut self, config: Option<&str>) -> Result<(), RigError>;
+
+    /// Puts another configuration in the place of the one before and tells the server to take it over. Says
+    /// whether it has; otherwise it has said that it keeps the one that it had.
+    ///
+    /// # Errors
+    /// The server says neither.
+    fn reload(&mut self, config: &str) -> Result<bool, RigError>;
+
+    /// Tells the server to forget the binding of an IA of the client with that DUID. Says whether there was
+    /// one. When this returns, it is forgotten.
+    ///
+    /// # Errors
+    /// The server cannot be told.
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError>;
 
     /// Fills the disk that holds the leases, or makes room on it. When this returns, the server has noticed.
     ///

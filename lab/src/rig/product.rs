@@ -142,6 +142,8 @@ pub(super) enum Said {
     Drop(String),
     /// The fence was read, and cannot be answered. Whatever came before it is done with.
     FenceRefused,
+    /// It was told to read its configuration again, and has taken it over or has not.
+    Reload(bool),
 }
 
 /// Listens to the log of a server.
@@ -162,6 +164,9 @@ impl Ear {
 
     /// What the next line of the log tells, if that is of interest.
     pub(super) fn hear(&mut self, line: &str) -> Option<Said> {
+        if let Some(taken) = reload_outcome(line) {
+            return Some(Said::Reload(taken));
+        }
         match self.product {
             Product::Dhcp6s => drop_label(line).map(|label| Said::Drop(label.to_owned())),
             Product::Wide => {
@@ -173,6 +178,16 @@ impl Ear {
                 refused.then_some(Said::FenceRefused)
             }
         }
+    }
+}
+
+/// Whether a line of either log says that the server has taken over a configuration, or that it has not.
+fn reload_outcome(line: &str) -> Option<bool> {
+    let (_, rest) = line.split_once("server6_reload: ")?;
+    match rest {
+        "server reloaded" => Some(true),
+        "failed to reload configuration file" => Some(false),
+        _ => None,
     }
 }
 

@@ -328,6 +328,17 @@ impl Server {
         self.until_ended()
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// It does not run, or the system refuses.
+    pub fn signal(&self, signal: Signal) -> Result<(), RigError> {
+        match &self.running {
+            Some(running) => Ok(running.process.signal(signal)?),
+            None => Err(self.failure("does not run")),
+        }
+    }
+
     /// Ends it at once.
     ///
     /// # Errors

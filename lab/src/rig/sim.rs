@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use dhcp6s::config::{self, Config, Sources};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
-use dhcp6s::lease::{LeaseTable, Secret, Timestamp};
+use dhcp6s::lease::{ChangeLog, IaKey, IaKind, LeaseTable, Secret, Timestamp};
 use dhcp6s::store::{LeaseStore, MemoryStore};
 use dhcp6s::wire::Duid;
 
 use crate::compose::{AGENTS_AND_SERVERS, SERVER_PORT, SERVERS};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, Rig, RigError, SECRET, SERVER_ADDRESS, SERVER_DUID, Setup,
+    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SECRET, SERVER_ADDRESS, SERVER_DUID,
+    Setup,
 };
 
 /// When every scenario begins: 2026-01-01 00:00:00 UTC.
@@ -151,6 +152,7 @@ fn read(text: &str, now: Timestamp) -> Result<Config, RigError> {
             _ => Err(io::ErrorKind::NotFound.into()),
         },
         interface_exists: &|name| name == INTERFACE,
+        addresses_of: &|_| Some(Vec::new()),
         now: config::utc(now),
     };
     match config::load(CONFIG_FILE, &sources) {
@@ -193,6 +195,32 @@ impl Rig for Sim {
 
     fn restart(&mut self, config: Option<&str>) -> Result<(), RigError> {
         self.reboot(config)
+    }
+
+    fn reload(&mut self, config: &str) -> Result<bool, RigError> {
+        // What is in place of the file now is what a server that starts later reads, mistakes and all.
+        config.clone_into(&mut self.config);
+        let read = read(config, self.now);
+        let taken = read.is_ok();
+        if let Ok(config) = read {
+            self.engine.configure(config);
+        }
+        Ok(taken)
+    }
+
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
+        let (kind, iaid) = match ia {
+            IaName::Na(iaid) => (IaKind::Na, iaid),
+            IaName::Pd(iaid) => (IaKind::Pd, iaid),
+        };
+        let duid = Duid::new(duid).ok_or_else(|| RigError("no server knows such a DUID".into()))?;
+        let mut log = ChangeLog::default();
+        let key = IaKey { duid, kind, iaid };
+        let count = self.engine.remove(self.now, &key, &mut log);
+        self.store
+            .commit(&log)
+            .map_err(|error| RigError(error.to_string()))?;
+        Ok(count > 0)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

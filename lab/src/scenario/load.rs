@@ -147,7 +147,18 @@ impl Scenario {
                     [..] => Ok(()),
                 }
             }
-            Step::Advance(_) | Step::Crash(_) | Step::Restart(_) | Step::Disk(_) => Ok(()),
+            Step::Remove(remove) => {
+                known(&remove.client)?;
+                let Some(_) = remove.ia() else {
+                    return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
+                };
+                Ok(())
+            }
+            Step::Reload(_)
+            | Step::Advance(_)
+            | Step::Crash(_)
+            | Step::Restart(_)
+            | Step::Disk(_) => Ok(()),
         }
     }
 
@@ -321,6 +332,16 @@ mod tests {
             error,
             "x.yaml:6:5: step 2: there is no client `second`: add it under `clients`, or use one of: first"
         );
+    }
+
+    #[test]
+    fn a_removal_names_one_ia_of_a_known_client() {
+        for ia in ["", ", ia_na: 1, ia_pd: 1"] {
+            let error = refused_step(&format!("  - remove: {{ client: first{ia} }}"));
+            assert!(error.contains("name one IA"), "{error}");
+        }
+        let error = refused_step("  - remove: { client: second, ia_na: 1 }");
+        assert!(error.contains("there is no client `second`"), "{error}");
     }
 
     #[test]

@@ -3,15 +3,17 @@
 //! Unknown keys are refused, so that a slip of the pen is not a test that tests nothing. What a key means
 //! is told here, field by field; how messages are made of them is `compose`.
 
+mod authentication;
 mod load;
 mod step;
 mod value;
 mod words;
 
+pub use authentication::Authentication;
 pub use load::Error;
 pub use step::{
-    Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Restart, Send, Source,
-    Step, Target, Transport,
+    Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Reload, Remove,
+    Restart, Send, Source, Step, Target, Transport,
 };
 pub use value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 
@@ -21,6 +23,7 @@ use std::net::Ipv6Addr;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::authentication::Key;
 use crate::rig::Setup;
 
 /// One scenario: a server, its clients, and what happens between them.
@@ -77,6 +80,8 @@ pub struct Client {
     pub duid: Vec<u8>,
     /// Its link-local address.
     pub address: Ipv6Addr,
+    /// What it authenticates its messages with.
+    pub key: Option<Key>,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -101,6 +106,7 @@ impl<'de> Deserialize<'de> for Clients {
         struct Written {
             duid: Option<Hex>,
             address: Option<Ipv6Addr>,
+            key: Option<Key>,
         }
         struct ClientsVisitor;
         impl<'de> Visitor<'de> for ClientsVisitor {
@@ -123,6 +129,7 @@ impl<'de> Deserialize<'de> for Clients {
                         address: written.address.unwrap_or_else(|| {
                             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last))
                         }),
+                        key: written.key,
                     });
                 }
                 Ok(Clients(clients))
@@ -153,7 +160,9 @@ impl Scenario {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
                 Some("only on sim: it lets more than 5 s pass")
             }
+            Step::Remove(_) => Some("only on sim: it removes a binding"),
             Step::Advance(_)
+            | Step::Reload(_)
             | Step::Disk(_)
             | Step::Send(_)
             | Step::Exchange(_)

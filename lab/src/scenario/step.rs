@@ -6,9 +6,10 @@ use std::net::Ipv6Addr;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::authentication::Authentication;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 use crate::dissect;
-use crate::rig::{Disk, SERVER_ADDRESS};
+use crate::rig::{Disk, IaName, SERVER_ADDRESS};
 
 /// One step.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,6 +27,10 @@ pub enum Step {
     Crash(Restart),
     /// The server is asked to end, and starts again.
     Restart(Restart),
+    /// The server is told to take over another configuration while it runs.
+    Reload(Reload),
+    /// The server is told to forget a binding.
+    Remove(Remove),
     /// The disk that holds the leases is full, or has room again.
     #[serde(deserialize_with = "disk")]
     Disk(Disk),
@@ -145,8 +150,10 @@ pub struct Fields {
     pub ia_ta: Several<Ia>,
     /// Adds the Rapid Commit option.
     pub rapid_commit: bool,
-    /// Further options, at the end.
+    /// Further options, at the end, but ahead of the Authentication option.
     pub options: Vec<RawOption>,
+    /// The Authentication option; if absent, one if the client has a key.
+    pub auth: Option<Several<Authentication>>,
     /// Turns the order of all options round.
     pub reverse: bool,
     /// Keeps only so many octets of the message.
@@ -386,6 +393,46 @@ impl<'de> Deserialize<'de> for Restart {
             }
         }
         deserializer.deserialize_any(RestartVisitor)
+    }
+}
+
+/// `reload`: the configuration from then on, unless the server has to refuse it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reload {
+    /// The text of the configuration.
+    pub config: String,
+    /// Whether the server has to find a mistake in it, and to keep the one that it has.
+    #[serde(default)]
+    pub refused: bool,
+}
+
+/// `remove`: a binding, named by its client and one IA.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Remove {
+    /// The name of the client.
+    pub client: String,
+    /// The IAID of an IA_NA.
+    #[serde(default)]
+    pub ia_na: Option<u32>,
+    /// The IAID of an IA_PD.
+    #[serde(default)]
+    pub ia_pd: Option<u32>,
+    /// Whether the server must not know of any such binding.
+    #[serde(default)]
+    pub unknown: bool,
+}
+
+impl Remove {
+    /// The IA; `None` unless there is exactly one.
+    #[must_use]
+    pub fn ia(&self) -> Option<IaName> {
+        match (self.ia_na, self.ia_pd) {
+            (Some(iaid), None) => Some(IaName::Na(iaid)),
+            (None, Some(iaid)) => Some(IaName::Pd(iaid)),
+            _ => None,
+        }
     }
 }
 

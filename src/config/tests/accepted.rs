@@ -158,7 +158,7 @@ fn statements_for_clients_are_accepted_with_a_warning() {
 interface sv0 { send rapid-commit, ia-pd 0, ntp-servers; allow ntp-servers; };
 id-assoc pd 0 { prefix-interface sv0 { sla-id 1; sla-len 8; ifid 1; ifid-random; }; };
 id-assoc na { address ::1 10 20; };
-authentication r { protocol reconfig; algorithm hmac-md5; rdm monocounter; };
+authentication r { protocol reconfig; algorithm hmac-md5; rdm monocounter; protocol delayed; };
 interface svr { send authentication r; };",
         &[
             "F:1:9: warning: `profile` is not used by the server",
@@ -170,6 +170,7 @@ interface svr { send authentication r; };",
             "F:3:1: warning: `id-assoc` is not used by the server",
             "F:4:1: warning: `id-assoc` is not used by the server",
             "F:5:16: warning: `authentication` is not used by the server",
+            "F:5:76: warning: `protocol` is given again; the first one counts",
             "F:6:22: warning: `send authentication` is not used by the server",
         ],
     );
@@ -249,6 +250,15 @@ fn empty_lists_are_accepted_before_and_after_others() {
 }
 
 #[test]
+fn an_empty_name_adds_nothing() {
+    let config = warned(
+        "option domain-name \"\";\noption domain-name \".\";",
+        &["F:1:20: warning: `domain-name` is without a name; the statement adds nothing"],
+    );
+    assert_eq!(config.options.domain_list, names(&["."]));
+}
+
+#[test]
 fn nothing_is_a_configuration() {
     assert_eq!(accepted(""), Config::default());
     assert_eq!(accepted("# only this"), Config::default());
@@ -285,6 +295,43 @@ fn large_lifetimes_count_as_in_the_original_server() {
         .iter()
         .map(|address| address.lifetimes.valid_secs);
     assert_eq!(lifetimes.collect::<Vec<_>>(), [u32::MAX, 5, 700]);
+}
+
+#[test]
+fn of_other_numbers_32_bits_count_too() {
+    let config = warned(
+        "interface sv0 { preference 4294967297; };
+host h { duid 00:01:02; prefix 2001:db8::/4294967344 10; };
+id-assoc pd { prefix-interface sv0 { sla-len 4294967304; }; };",
+        &[
+            "F:1:28: warning: the preference 4294967297 does not fit in 32 bits; it counts as 1: \
+             write that",
+            "F:2:43: warning: the prefix length 4294967344 does not fit in 32 bits; it counts as \
+             48: write that",
+            "F:3:1: warning: `id-assoc` is not used by the server",
+            "F:3:46: warning: the length 4294967304 does not fit in 32 bits; it counts as 8: write \
+             that",
+        ],
+    );
+    assert_eq!(config.interfaces[0].preference, Some(1));
+    assert_eq!(
+        config.hosts[0].prefixes,
+        [reservation("2001:db8::", 48, 10, 10)]
+    );
+}
+
+#[test]
+fn of_two_ranges_and_refresh_times_the_one_that_counts_is_looked_at() {
+    let config = warned(
+        "pool p { range ::9 to ::2; range ::5 to ::6; };\noption refreshtime 900;\n\
+         option refreshtime 5;",
+        &[
+            "F:1:28: warning: `range` is given again; the last one counts",
+            "F:3:8: warning: `refreshtime` is given again; the first one counts",
+        ],
+    );
+    assert_eq!(config.pools[0].first, ip("::5"));
+    assert_eq!(config.options.refresh_time_secs, Some(900));
 }
 
 #[test]

@@ -66,11 +66,50 @@ fn what_is_reserved_for_two_hosts_is_warned_about() {
 }
 
 #[test]
-fn a_host_may_have_an_address_of_a_pool_and_one_of_its_own_prefix() {
-    accepted(
+fn what_becomes_of_addresses_of_hosts_in_a_pool_is_told_once() {
+    warned(
         "pool p { range 2001:db8::10 to 2001:db8::1f; };\n\
-         host a { duid 00:01:0a; address 2001:db8::10 10; };\n\
-         host b { duid 00:01:0b; prefix 2001:db8:1::/48 10; address 2001:db8:1::1 10; };",
+         pool q { range 2001:db8::20 to 2001:db8::2f; };\n\
+         pool r { range 2001:db8::30 to 2001:db8::3f; };\n\
+         host a { duid 00:01:0a; address 2001:db8::1f 10; address 2001:db8::2f 10; };\n\
+         host b { duid 00:01:0b; prefix 2001:db8:1::/48 10; address 2001:db8::10 10; };\n\
+         host c { duid 00:01:0c; address 2001:db8::40 10; };",
+        &[
+            "F:1:6: note: `pool p` holds 2 addresses of hosts, as 2001:db8::10 of `host b`; nobody \
+             else gets it from the pool; nothing needs to be done",
+            "F:2:6: note: `pool q` holds 2001:db8::2f of `host a`; nobody else gets it from the \
+             pool; nothing needs to be done",
+        ],
+    );
+}
+
+#[test]
+fn a_host_may_have_an_address_of_its_own_prefix() {
+    accepted("host b { duid 00:01:0b; prefix 2001:db8:1::/48 10; address 2001:db8:1::1 10; };");
+}
+
+#[test]
+fn lifetimes_with_which_nobody_uses_a_lease_are_warned_about() {
+    let remedy = "clients begin nothing new with it: write a longer one, unless that is meant";
+    warned(
+        "pool p { range 2001:db8::10 to 2001:db8::1f; };\n\
+         interface sv0 { address-pool p 0 10; };\n\
+         host a { duid 00:01:0a; address 2001:db8::1 0 infinity; prefix 2001:db8:1::/48 0 10; };\n\
+         host b { duid 00:01:0b; address 2001:db8::2 0 0; prefix 2001:db8:2::/48 0; };",
+        &[
+            &format!(
+                "F:2:32: warning: with a preferred lifetime of 0 addresses are deprecated from the \
+                 start; {remedy}"
+            ),
+            &format!(
+                "F:3:45: warning: with a preferred lifetime of 0 the address is deprecated from the \
+                 start; {remedy}"
+            ),
+            &format!(
+                "F:3:80: warning: with a preferred lifetime of 0 the prefix is deprecated from the \
+                 start; {remedy}"
+            ),
+        ],
     );
 }
 

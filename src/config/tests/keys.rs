@@ -133,10 +133,15 @@ fn a_secret_has_1023_octets_at_most() {
     assert_eq!(loaded.config.keys[0].secret.0.len(), 1023);
     refused(
         &file(1026),
-        &[
-            "F:1:9: warning: `keyinfo k` is used by no host; name it in the `delayedkey` of one",
-            "F:1:33: the secret is longer than 1023 octets; 16 are enough",
-        ],
+        &["F:1:33: the secret is longer than 1023 octets; 16 are enough"],
+    );
+}
+
+#[test]
+fn a_key_that_could_not_be_read_lacks_nothing() {
+    refused(
+        "keyinfo k { realm \"r\"; keyid 1 secret \"MTIz\"; };",
+        &["F:1:32: `secret` stands where `;` is expected"],
     );
 }
 
@@ -146,7 +151,7 @@ fn an_odd_date_is_warned_about() {
         "keyinfo k { realm \"r\"; keyid 1; secret \"\"; expire \"2027-02-31 00:00:59\"; };
 host h { duid 00:01:02; delayedkey k; };",
         &[
-            "F:1:51: warning: `:59` behind the date is ignored; remove it",
+            "F:1:51: warning: `:59` behind the date is not read; remove it",
             "F:1:51: warning: there is no such day as in `2027-02-31 00:00:59`; it counts as \
              2027-03-03",
         ],

@@ -108,6 +108,7 @@ fn a_file_that_cannot_be_read_is_a_mistake() {
         &Sources {
             read: &read,
             interface_exists: &|_| true,
+            addresses_of: &|_| Some(Vec::new()),
             now: utc(NOW),
         },
     );
@@ -127,6 +128,7 @@ fn a_file_without_an_end_is_read_as_far_as_makes_sense() {
     let sources = Sources {
         read: &read,
         interface_exists: &interface_exists,
+        addresses_of: &|_| Some(Vec::new()),
         now: utc(NOW),
     };
     assert_eq!(

@@ -6,12 +6,12 @@ mod keys;
 mod limits;
 mod recovery;
 mod refused;
+mod surroundings;
 
 use super::*;
 use crate::lease::Prefix;
 use crate::wire::{DomainName, Duid};
 use std::collections::BTreeMap;
-use std::net::Ipv6Addr;
 
 /// 2026-11-24 00:00:00 UTC.
 const NOW: Timestamp = Timestamp(1_795_478_400);
@@ -38,6 +38,7 @@ fn load_octets(files: &BTreeMap<&str, &[u8]>) -> Result<Loaded, Vec<Diagnostic>>
         &Sources {
             read: &read,
             interface_exists: &interface_exists,
+            addresses_of: &|_| Some(Vec::new()),
             now: utc(NOW),
         },
     )

@@ -88,17 +88,26 @@ fn a_guessed_option_has_no_further_mistakes_but_its_own() {
 }
 
 #[test]
-fn the_mistakes_of_a_repeated_statement_are_reported() {
-    refused(
-        "pool p { range ::1 to ::2; };\npool p { range ::5 to ::4; };\nhost h { duid 00:01:02; \
-         address-pool p 5; };\nhost h { address ff02::1 5; };",
+fn of_a_repeated_statement_only_the_addresses_are_looked_at() {
+    warned(
+        "interface sv0 { preference 1; };\ninterface sv0 { preference 256; information-only; };
+pool p { range ::1 to ::2; };\npool p { range ::5 to ::4; };
+host h { duid 00:01:02; address-pool p 5; };\nhost h { address ff02::1 5; address-pool q 5; };",
         &[
-            "F:2:6: warning: `pool p` is defined again; the first definition counts: rename or \
+            "F:2:11: warning: `interface sv0` is defined again; the first definition counts: \
+             rename or remove this one",
+            "F:4:6: warning: `pool p` is defined again; the first definition counts: rename or \
              remove this one",
-            "F:2:16: the range from ::5 to ::4 is upside down; exchange the two addresses",
-            "F:4:6: warning: `host h` is defined again; the first definition counts: rename or \
+            "F:6:6: warning: `host h` is defined again; the first definition counts: rename or \
              remove this one",
-            "F:4:18: ff02::1 is a multicast address; write a global or unique local one",
+        ],
+    );
+    refused(
+        "host h { duid 00:01:02; address ::1 5; };\nhost h { address nowhere 5; };",
+        &[
+            "F:2:6: warning: `host h` is defined again; the first definition counts: rename or \
+             remove this one",
+            "F:2:18: `nowhere` is not an IPv6 address; write one as in `2001:db8::1`",
         ],
     );
 }

@@ -109,10 +109,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     (
         "M19",
         "keyinfo k { keyid 1; secret \"MTIz\"; };",
-        &[
-            "F:1:9: `keyinfo k` has no `realm`; add it",
-            "F:1:9: warning: `keyinfo k` is used by no host; name it in the `delayedkey` of one",
-        ],
+        &["F:1:9: `keyinfo k` has no `realm`; add it"],
     ),
     (
         "M20",
@@ -135,6 +132,22 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         &[
             "F:1:29: protocol `delayed` is for clients alone; give the client's `host` a \
            `delayedkey`",
+        ],
+    ),
+    (
+        "values of an id-assoc",
+        "id-assoc pd { prefix ff00::/16 10; prefix 2001:db8::/129 10; prefix 2001:db8:1::/48 20 10;\n\
+         prefix 2001:db8::/48 10; prefix 2001:db8::/48 20;\n\
+         prefix-interface nowhere { sla-len 129; }; };",
+        &[
+            "F:1:1: warning: `id-assoc` is not used by the server",
+            "F:1:22: ff00:: is a multicast address; write a global or unique local one",
+            "F:1:54: the prefix length 129 is too large; write a number from 0 to 128",
+            "F:1:85: the preferred lifetime 20 is longer than the valid lifetime 10; write the \
+             shorter one first",
+            "F:2:33: `id-assoc pd 0` has 2001:db8::/48 already; remove one of the two",
+            "F:3:18: there is no interface `nowhere`; `ip link` lists those that exist",
+            "F:3:36: the length 129 is too large; write a number from 0 to 128",
         ],
     ),
     (

@@ -3,8 +3,11 @@
 //! A scenario names the type of an answer and its snapshot shows the rest; a snapshot that was accepted in
 //! haste must still not hide an answer that no client could use.
 
+pub mod signature;
+
 use std::net::SocketAddrV6;
 
+use crate::authentication::AUTHENTICATION;
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
 use crate::dissect::{self, Head, Message, Opt, Options, Value, option_name};
 use crate::rig::Datagram;
@@ -194,7 +197,15 @@ fn check_type(question: &Message, core: &Message, faults: &mut Vec<String>) {
     must_not(REFRESH_TIME, informed);
     if [CONFIRM, RELEASE, DECLINE].contains(&question.message_type) {
         for option in &core.options.list {
-            let fits = [CLIENT_ID, SERVER_ID, IA_NA, IA_PD, STATUS_CODE].contains(&option.code);
+            let fits = [
+                CLIENT_ID,
+                SERVER_ID,
+                IA_NA,
+                IA_PD,
+                AUTHENTICATION,
+                STATUS_CODE,
+            ]
+            .contains(&option.code);
             must_not(option.code, fits);
         }
     }
