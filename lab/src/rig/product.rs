@@ -302,11 +302,11 @@ mod tests {
 
     #[test]
     fn what_came_of_a_reload_is_told_in_two_sentences() {
-        let said = |text| reload_outcome(&format!("{STAMP}server6_reload: {text}"));
+        let said = |text| obeyed(&format!("{STAMP}server6_reload: {text}"));
         assert_eq!(said("server reloaded"), Some(true));
         assert_eq!(said("failed to reload configuration file"), Some(false));
         assert_eq!(said("something else"), None);
-        assert_eq!(reload_outcome("server reloaded"), None);
+        assert_eq!(obeyed("server reloaded"), None);
     }
 
     #[test]
