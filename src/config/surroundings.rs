@@ -112,7 +112,9 @@ fn off_link(pool: &Pool, span: Span, interface: &str, prefixes: &[Prefix], repor
 
 fn ends_soon(key: &Key, statement: &KeyInfo, sources: &Sources<'_>, report: &mut Report) {
     let now = u64::try_from(sources.now.timestamp().as_second()).unwrap_or(0);
-    if key.expires > Timestamp(now.saturating_add(SOON_SECS)) {
+    // Of one that has ended, whoever read it has told.
+    let soon = now..=now.saturating_add(SOON_SECS);
+    if !soon.contains(&key.expires.0) {
         return;
     }
     let written = statement.fields.iter().find_map(|field| {

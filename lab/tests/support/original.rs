@@ -23,6 +23,8 @@ const DUID_FILE: &[u8] = b"\x0a\0\0\x03\0\x01\x02\0\0\0\0\x01";
 /// How long it may take over a file. It takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Where it writes its number, and what it removes when it is told to end, whatever that is.
+const PID_FILE: &str = "/var/lib/dhcpv6/dhcp6s.pid";
 /// A control key that is not there. (Of an empty file, it takes the key from memory that it never set.)
 const NO_KEY: &str = "/nonexistent/dhcp6sctlkey";
 /// What it says when it has read the configuration, has its DUID, and looks for the key. What it says before that
@@ -99,7 +101,7 @@ impl Original {
         let mut command = Command::new(PROGRAM.0);
         command
             .current_dir(folder)
-            .args(["-f", "-d", "-c", file, "-k", NO_KEY, "-P", "/dev/null"])
+            .args(["-f", "-d", "-c", file, "-k", NO_KEY, "-P", PID_FILE])
             .arg(INTERFACES[0])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
