@@ -12,7 +12,8 @@ use nix::sys::signal::Signal;
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
-use crate::rig::product::Said;
+use crate::rig::operator;
+use crate::rig::product::{Product, Said};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
@@ -40,6 +41,8 @@ pub struct Live {
     ballast: Option<Ballast>,
     /// Whether the server has taken over the last configuration that it was told to; `None` until it says.
     reloaded: Option<bool>,
+    /// Whether the server knew of the last binding that it was told to forget; `None` until it says.
+    removed: Option<bool>,
 }
 
 impl Live {
@@ -50,7 +53,12 @@ impl Live {
     pub fn start(setup: &Setup, server: impl Into<Program>) -> Result<Self, RigError> {
         let namespace = Namespace::new()?;
         let tap = Tap::open(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
-        let mut server = Server::new(server.into(), namespace, &setup.config)?;
+        let program = server.into();
+        let product = program.product();
+        let mut server = Server::new(program, namespace, &setup.config)?;
+        if product == Product::Dhcp6s {
+            server.share_key(operator::KEY_TEXT)?;
+        }
         server.start()?;
         let station = Station::new(tap, SERVER_MAC, SERVER_ADDRESS);
         Ok(Self {
@@ -60,6 +68,7 @@ impl Live {
             before: Vec::new(),
             ballast: None,
             reloaded: None,
+            removed: None,
         })
     }
 
@@ -76,6 +85,7 @@ impl Live {
                 // All that it sent before it said so has been received.
                 Said::FenceRefused => self.ledger.pass(),
                 Said::Reload(taken) => self.reloaded = Some(taken),
+                Said::Remove(known) => self.removed = Some(known),
             }
         }
         Ok(())
@@ -127,6 +137,26 @@ impl Live {
         self.server.empty_disk()?;
         self.renew_until(&mut ballast, |event| matches!(event, Event::Answer(_)))?;
         self.ask(&ballast.message(Message::Release)).map(drop)
+    }
+
+    /// Waits until the server has said what came of a command.
+    fn wait_for(
+        &mut self,
+        failure: &str,
+        said: impl Fn(&Self) -> Option<bool>,
+    ) -> Result<bool, RigError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            if let Some(outcome) = said(self) {
+                return Ok(outcome);
+            }
+            self.server.check()?;
+            if Instant::now() >= until {
+                return Err(self.server.failure(failure));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
@@ -213,22 +243,15 @@ impl Rig for Live {
         self.server.configure(config)?;
         self.reloaded = None;
         self.server.signal(Signal::SIGHUP)?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            self.collect()?;
-            if let Some(taken) = self.reloaded {
-                return Ok(taken);
-            }
-            self.server.check()?;
-            if Instant::now() >= until {
-                return Err(self.server.failure("does not say that it has reloaded"));
-            }
-            self.server.wait(self.station.as_fd(), until)?;
-        }
+        self.wait_for("does not say that it has reloaded", |it| it.reloaded)
     }
 
-    fn remove(&mut self, _: &[u8], _: IaName) -> Result<bool, RigError> {
-        Err(RigError("play this scenario on the simulated rig".into()))
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
+        self.removed = None;
+        operator::remove(self.server.namespace(), duid, ia)?;
+        self.wait_for("does not say that it has removed a binding", |it| {
+            it.removed
+        })
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

@@ -144,6 +144,8 @@ pub(super) enum Said {
     FenceRefused,
     /// It was told to read its configuration again, and has taken it over or has not.
     Reload(bool),
+    /// It was told to forget a binding, and there was one or none.
+    Remove(bool),
 }
 
 /// Listens to the log of a server.
@@ -167,6 +169,9 @@ impl Ear {
         if let Some(taken) = reload_outcome(line) {
             return Some(Said::Reload(taken));
         }
+        if let Some(known) = removal_outcome(line) {
+            return Some(Said::Remove(known));
+        }
         match self.product {
             Product::Dhcp6s => drop_label(line).map(|label| Said::Drop(label.to_owned())),
             Product::Wide => {
@@ -189,6 +194,12 @@ fn reload_outcome(line: &str) -> Option<bool> {
         "failed to reload configuration file" => Some(false),
         _ => None,
     }
+}
+
+/// Whether a line of our log says that a binding was removed, or that there was none.
+fn removal_outcome(line: &str) -> Option<bool> {
+    let removed = line.contains(": binding removed: ");
+    (removed || line.contains(": no such binding: ")).then_some(removed)
 }
 
 /// The reason in a line of our log that tells of a drop.
@@ -223,6 +234,17 @@ mod tests {
         assert_eq!(said("failed to reload configuration file"), Some(false));
         assert_eq!(said("something else"), None);
         assert_eq!(reload_outcome("server reloaded"), None);
+    }
+
+    #[test]
+    fn what_came_of_a_removal_is_told_in_two_sentences() {
+        let said = |text| removal_outcome(&format!("{STAMP}{text}"));
+        assert_eq!(
+            said("binding removed: IA_NA 1 of 00 (1 leases)"),
+            Some(true)
+        );
+        assert_eq!(said("no such binding: IA_NA 1 of 00"), Some(false));
+        assert_eq!(said("no binding found"), None);
     }
 
     #[test]
