@@ -175,6 +175,12 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
 
 /// Why a scenario cannot be played against the original, if so.
 fn incomparable(scenario: &Scenario) -> Option<&'static str> {
+    let told = |step: &Step| matches!(step, Step::Reload(_) | Step::Remove(_));
+    if scenario.steps.iter().any(told) {
+        return Some(
+            "The original is told through its control channel alone, which is closed here; a signal ends it.",
+        );
+    }
     if scenario.only_sim().is_some() {
         return Some("More time passes than anybody can wait for.");
     }

@@ -217,6 +217,15 @@ mod tests {
     }
 
     #[test]
+    fn what_came_of_a_reload_is_told_in_two_sentences() {
+        let said = |text| reload_outcome(&format!("{STAMP}server6_reload: {text}"));
+        assert_eq!(said("server reloaded"), Some(true));
+        assert_eq!(said("failed to reload configuration file"), Some(false));
+        assert_eq!(said("something else"), None);
+        assert_eq!(reload_outcome("server reloaded"), None);
+    }
+
+    #[test]
     fn a_server_is_known_by_its_answer_to_a_question_for_its_version() {
         let usage =
             b"dhcp6s: invalid option -- '-'\nusage: dhcp6s [-c configfile] [-dDf] intface\n";
