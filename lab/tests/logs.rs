@@ -43,6 +43,11 @@ const SHAPES: &[(&str, &str)] = &[
     ("server6_recv", "invalid unicast message"),
     ("server6_send", "transmit "),
     ("server6_signal", "received a signal (15)"),
+    (
+        "server6_init",
+        "failed to initialize control message authentication",
+    ),
+    ("server6_init", "skip opening control port"),
     ("process_relayforw", "short "),
     ("process_relayforw", "failed to parse options"),
     ("process_relayforw", "relay forward from "),

@@ -69,6 +69,7 @@ impl Bench {
             .arg(self.path("dhcp6s.conf"))
             .arg("-P")
             .arg(self.path("pid"));
+        command.args(["-k", "/dev/null"]);
         command.arg("--duid").arg(self.path("dhcp6s_duid"));
         command.arg("--leases").arg(self.path("leases"));
     }

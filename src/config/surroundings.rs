@@ -8,7 +8,7 @@ use super::ast::{Block, BlockKind, KeyInfo, KeyValue, Meaning, Statement};
 use super::diagnostic::{Report, Span, quoted};
 use super::model::{Config, Key, Pool};
 use super::{Sources, local};
-use crate::lease::{Prefix, Timestamp};
+use crate::lease::Prefix;
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 

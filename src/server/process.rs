@@ -224,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_file_is_never_removed() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (file, link) = (directory.path().join("file"), directory.path().join("pid"));
+        std::os::unix::fs::symlink(&file, &link).expect("a link");
+        // It holds this process's number, as a device never does.
+        drop(PidFile::create(&link).expect("created"));
+        assert_eq!(fs::read_to_string(&link).expect("read"), own_number());
+    }
+
+    #[test]
     fn a_pid_file_that_cannot_be_written_is_an_error() {
         assert!(PidFile::create(Path::new("/nonexistent/pid")).is_err());
     }
