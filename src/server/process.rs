@@ -156,7 +156,9 @@ impl PidFile {
 impl Drop for PidFile {
     /// Removes the file, unless a server that was started since has written its own number there.
     fn drop(&mut self) {
-        if fs::read(&self.path).is_ok_and(|held| held == own_number().as_bytes()) {
+        // What is no file, `/dev/null` for one, is nobody's to remove.
+        let is_file = fs::symlink_metadata(&self.path).is_ok_and(|it| it.is_file());
+        if is_file && fs::read(&self.path).is_ok_and(|held| held == own_number().as_bytes()) {
             // A file that stays is what the original server leaves on most ways out.
             drop(fs::remove_file(&self.path));
         }
