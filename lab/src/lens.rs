@@ -126,7 +126,9 @@ impl Pools {
             {
                 self.ranges.push((first, last));
             }
-            if let ["address", address, ..] = words {
+        }
+        for words in words.windows(2) {
+            if let ["address", address] = words {
                 self.special.extend(address.parse::<Ipv6Addr>());
             }
         }
@@ -146,12 +148,12 @@ impl Pools {
 /// address, those of the IANA's Ethernet block, and the reserved anycast addresses.
 fn is_reserved(address: Ipv6Addr) -> bool {
     let [.., a, b, c, d] = address.segments();
-    match (a, b, c, d) {
-        (0, 0, 0, 0) => true,
-        (0x0200, 0x5eff, 0xfe00..=0xfeff, _) => true,
-        (0xfdff, 0xffff, 0xffff, 0xff80..=0xffff) => true,
-        _ => false,
-    }
+    matches!(
+        (a, b, c, d),
+        (0, 0, 0, 0)
+            | (0x0200, 0x5eff, 0xfe00..=0xfeff, _)
+            | (0xfdff, 0xffff, 0xffff, 0xff80..=0xffff)
+    )
 }
 
 #[cfg(test)]

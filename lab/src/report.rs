@@ -26,6 +26,8 @@ pub enum Outcome {
     Skipped(String),
     /// Something happened that should not have.
     Failed(Vec<Failure>),
+    /// The comparison with the original server found something wrong; what.
+    Wrong(String),
     /// The transcript is another than that of the snapshot, which is this one.
     Differs(String),
     /// The server did not start with the configuration of the scenario; what was said about that.
@@ -59,7 +61,10 @@ pub struct Row {
 impl Row {
     fn has_failed(&self) -> bool {
         match self.outcome {
-            Outcome::Failed(_) | Outcome::Differs(_) | Outcome::NotStarted(_) => true,
+            Outcome::Failed(_)
+            | Outcome::Wrong(_)
+            | Outcome::Differs(_)
+            | Outcome::NotStarted(_) => true,
             Outcome::Passed
             | Outcome::New
             | Outcome::Blessed
@@ -115,9 +120,10 @@ impl<W: Write> Report<W> {
             Outcome::Blessed => ("blessed", String::new()),
             Outcome::Explained { reason, .. } => ("differs", format!(" ({reason})")),
             Outcome::Skipped(reason) => ("skipped", format!(" ({reason})")),
-            Outcome::Failed(_) | Outcome::Differs(_) | Outcome::NotStarted(_) => {
-                ("FAILED ", String::new())
-            }
+            Outcome::Failed(_)
+            | Outcome::Wrong(_)
+            | Outcome::Differs(_)
+            | Outcome::NotStarted(_) => ("FAILED ", String::new()),
         };
         let (path, rig) = (result.path.display(), result.rig);
         writeln!(self.out, "{mark} {rig:4} {path}{note}")?;
@@ -135,7 +141,9 @@ impl<W: Write> Report<W> {
                 self.show(result)?;
             }
             Outcome::Skipped(_) => self.skipped += 1,
-            Outcome::Failed(_) | Outcome::Differs(_) => self.fail(Verdict::Failed),
+            Outcome::Failed(_) | Outcome::Wrong(_) | Outcome::Differs(_) => {
+                self.fail(Verdict::Failed);
+            }
             Outcome::NotStarted(_) => self.fail(Verdict::NotStarted),
         }
         if result.has_failed() {
@@ -195,6 +203,9 @@ fn explain(result: &Row, fully: bool) -> String {
             if fully {
                 let _ = write!(text, "\n{}\n", result.transcript);
             }
+        }
+        Outcome::Wrong(what) => {
+            let _ = writeln!(text, "    {what}");
         }
         Outcome::Differs(snapshot) => {
             let _ = writeln!(text, "    it is not as in the snapshot (- there, + now):\n");

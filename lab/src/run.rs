@@ -150,14 +150,16 @@ fn play_all(
             report.add(&place.play(path, scenario, arguments)?)?;
         }
     }
-    Ok(report.finish(differing(&scenarios).count())?)
+    let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
+    Ok(report.finish(differing.count())?)
 }
 
 /// The scenarios that are unlike the original server on purpose, with the reasons.
 fn differing(scenarios: &[(PathBuf, Scenario)]) -> impl Iterator<Item = (&Path, &str)> {
-    scenarios
-        .iter()
-        .filter_map(|(path, scenario)| Some((path.as_path(), scenario.differs.as_deref()?)))
+    scenarios.iter().flat_map(|(path, scenario)| {
+        let reasons = scenario.differs.0.iter();
+        reasons.map(|reason| (path.as_path(), reason.as_str()))
+    })
 }
 
 fn list_differing(
@@ -310,15 +312,16 @@ impl Place {
 /// What a comparison with the original server is in the light of what the scenario says about it.
 fn held_against(compared: Compared) -> Outcome {
     use differences::Outcome as Found;
-    let fault = compared.fault();
-    match (compared.outcome, compared.reason) {
-        (Found::Failed(text), _) => Outcome::NotStarted(text),
-        (Found::Incomparable(why), _) => Outcome::Skipped(why.to_owned()),
-        (Found::Different { lines, .. }, Some(reason)) => Outcome::Explained { reason, lines },
-        (Found::Same { .. } | Found::Different { .. }, _) => match fault {
-            None => Outcome::Passed,
-            Some(text) => Outcome::Failed(vec![player::Failure { step: 0, text }]),
+    if let Some(fault) = compared.fault() {
+        return Outcome::Wrong(fault);
+    }
+    match compared.outcome {
+        Found::Incomparable(why) => Outcome::Skipped(why.to_owned()),
+        Found::Different { lines, .. } => Outcome::Explained {
+            reason: compared.reasons.join(" "),
+            lines,
         },
+        Found::Same { .. } | Found::Failed(_) => Outcome::Passed,
     }
 }
 

@@ -122,7 +122,7 @@ impl Engine {
                     .filter(|_| !upgrade)
             })?;
             let listed = ia.leases().any(|it| it == prefix);
-            let rank = (reserved.is_some(), listed, lease.change().changed);
+            let rank = (reserved.is_some(), listed, lease.changed());
             (!draft.promises(prefix)).then_some((rank, prefix, lifetimes))
         });
         let best = candidates.max_by_key(|&(rank, ..)| rank);
@@ -275,7 +275,7 @@ impl Engine {
         let had = || {
             let had = self.table.of_binding(&key);
             had.filter(|it| possible(&it.prefix()))
-                .max_by_key(|it| it.change().changed)
+                .max_by_key(|it| it.changed())
                 .map(Lease::prefix)
         };
         let wished = ia.leases().find(possible).or_else(had);

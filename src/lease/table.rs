@@ -53,6 +53,12 @@ impl Lease {
         self.state
     }
 
+    /// When its holder was last answered about it.
+    #[must_use]
+    pub fn changed(&self) -> Timestamp {
+        self.changed
+    }
+
     /// Until when it may be used, or rests.
     #[must_use]
     pub fn valid_until(&self) -> Timestamp {

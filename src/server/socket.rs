@@ -76,6 +76,10 @@ pub(super) fn bind(interface: &str, index: u32) -> Result<UdpSocket, Error> {
     let socket = socket2::Socket::new(Domain::IPV6, Type::DGRAM.nonblocking(), Some(Protocol::UDP))
         .map_err(other("open a socket"))?;
     socket.set_only_v6(true).map_err(other("leave out IPv4"))?;
+    // Else it would get what others on this host have joined, such as what is sent to all nodes.
+    socket
+        .set_multicast_all_v6(false)
+        .map_err(other("leave out the groups of others"))?;
     socket
         .bind_device(Some(interface.as_bytes()))
         .map_err(other("bind to the interface"))?;

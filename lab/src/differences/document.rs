@@ -68,18 +68,21 @@ fn topics(survey: &Survey, text: &mut String) {
             continue;
         };
         let (topic, _) = place(&compared.path);
-        let reason = compared.reason.as_deref().unwrap_or("(no reason given)");
         let mut scenario = link(compared);
         if let Some(how) = ended {
-            let _ = write!(scenario, " (**ends with {how}**)");
+            let _ = write!(scenario, " (**{how}**)");
         }
         let reasons = topics.entry(topic).or_default();
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, scenarios)) => scenarios.push(scenario),
-            None => reasons.push((reason, vec![scenario])),
+        for reason in &compared.reasons {
+            match reasons.iter_mut().find(|(known, _)| known == reason) {
+                Some((_, scenarios)) => scenarios.push(scenario.clone()),
+                None => reasons.push((reason, vec![scenario.clone()])),
+            }
         }
     }
-    for (topic, reasons) in topics {
+    // What ends or silences the original comes first.
+    let first = topics.remove_entry("robustness");
+    for (topic, reasons) in first.into_iter().chain(topics) {
         let _ = writeln!(text, "\n## {}\n", title(&topic));
         for (reason, scenarios) in reasons {
             let _ = writeln!(text, "- {reason}");
@@ -106,7 +109,7 @@ fn left_out(survey: &Survey, text: &mut String) {
         let _ = writeln!(text, "\n{why} ({})\n", scenarios.len());
         for compared in scenarios {
             let _ = write!(text, "- {}", link(compared));
-            if let Some(reason) = &compared.reason {
+            for reason in &compared.reasons {
                 let _ = write!(text, ". Known without: {reason}");
             }
             text.push('\n');
@@ -144,7 +147,10 @@ mod tests {
     fn compared(claim: &str, reason: &str, outcome: Outcome) -> Compared {
         Compared {
             path: format!("/somewhere/scenarios/rapid-commit/{claim}.yaml").into(),
-            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            reasons: (!reason.is_empty())
+                .then(|| reason.to_owned())
+                .into_iter()
+                .collect(),
             outcome,
         }
     }
@@ -161,7 +167,7 @@ mod tests {
         let survey = Survey {
             compared: vec![
                 compared("a-claim", "It is so.", different(None)),
-                compared("more", "It is so.", different(Some("SIGSEGV"))),
+                compared("more", "It is so.", different(Some("ends with SIGSEGV"))),
                 compared("same", "", Outcome::Same { rules: Vec::new() }),
                 compared("slow", "", Outcome::Incomparable("It lasts.")),
             ],

@@ -9,11 +9,11 @@ use std::thread;
 use crate::lens::{Lens, Pools, Rule};
 use crate::player::{self, Played};
 use crate::report::diff;
-use crate::rig::RigError;
-use crate::rig::live::Live;
+use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
+use crate::rig::{Ended, RigError};
 use crate::scenario::{Scenario, Step};
 
 /// Where Debian installs the original server, and the package.
@@ -25,8 +25,8 @@ const PACKAGE: &str = "wide-dhcpv6-server";
 pub struct Compared {
     /// The file.
     pub path: PathBuf,
-    /// The reason that the scenario gives for a difference.
-    pub reason: Option<String>,
+    /// The reasons that the scenario gives for differences.
+    pub reasons: Vec<String>,
     /// What was found.
     pub outcome: Outcome,
 }
@@ -41,7 +41,7 @@ pub enum Outcome {
     },
     /// They did not.
     Different {
-        /// How the original ended, if it did so by itself (`SIGSEGV`).
+        /// What became of the original, if it ended by itself: `ends with SIGSEGV`.
         ended: Option<String>,
         /// What differs, line by line: `-` ours, `+` the original's.
         lines: String,
@@ -56,18 +56,17 @@ impl Compared {
     /// What is wrong with the scenario's `differs`, if anything.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        let path = self.path.display();
-        match (&self.outcome, &self.reason) {
-            (Outcome::Same { .. }, Some(_)) => Some(format!(
-                "{path}: `differs` gives a reason, and nothing differs from the original server"
-            )),
-            (Outcome::Different { lines, .. }, None) => Some(format!(
-                "{path}: the original server does something else (- ours, + the original); give the \
+        match (&self.outcome, self.reasons.as_slice()) {
+            (Outcome::Same { .. }, [_, ..]) => Some(
+                "`differs` gives a reason, and nothing differs from the original server".to_owned(),
+            ),
+            (Outcome::Different { lines, .. }, []) => Some(format!(
+                "the original server does something else (- ours, + the original); give the \
                  reason under `differs`, or do as it does:\n{lines}"
             )),
-            (Outcome::Failed(text), _) => Some(format!("{path}: {text}")),
-            (Outcome::Same { .. }, None)
-            | (Outcome::Different { .. }, Some(_))
+            (Outcome::Failed(text), _) => Some(text.clone()),
+            (Outcome::Same { .. }, [])
+            | (Outcome::Different { .. }, [_, ..])
             | (Outcome::Incomparable(_), _) => None,
         }
     }
@@ -84,7 +83,8 @@ impl Survey {
     /// What is wrong with `differs` in the scenarios, and rules that are not needed.
     #[must_use]
     pub fn faults(&self) -> Vec<String> {
-        let mut faults: Vec<String> = self.compared.iter().filter_map(Compared::fault).collect();
+        let fault = |it: &Compared| Some(format!("{}: {}", it.path.display(), it.fault()?));
+        let mut faults: Vec<String> = self.compared.iter().filter_map(fault).collect();
         let needed = |rule: &Rule| {
             self.compared
                 .iter()
@@ -168,32 +168,47 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
     };
     Compared {
         path: path.to_owned(),
-        reason: scenario.differs.as_ref().map(|it| it.trim().to_owned()),
+        reasons: scenario
+            .differs
+            .0
+            .iter()
+            .map(|it| it.trim().into())
+            .collect(),
         outcome,
     }
 }
 
 /// Why a scenario cannot be played against the original, if so.
 fn incomparable(scenario: &Scenario) -> Option<&'static str> {
-    if scenario.only_sim().is_some() {
-        return Some("More time passes than anybody can wait for.");
-    }
-    if scenario.config.contains("required;") {
-        return Some("The original does not know `required`.");
-    }
-    let disk = |step: &Step| matches!(step, Step::Disk(_));
-    scenario
-        .steps
-        .iter()
-        .any(disk)
-        .then_some("The original keeps nothing on a disk that could be full.")
+    scenario.steps.iter().find_map(|step| match step {
+        Step::Advance(span) if span.0 > ADVANCE_MAX => {
+            Some("More time passes than anybody can wait for.")
+        }
+        Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
+        Step::Advance(_)
+        | Step::Reload(_)
+        | Step::Remove(_)
+        | Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Crash(_)
+        | Step::Restart(_) => None,
+    })
 }
 
 fn play(scenario: &Scenario, original: &Path) -> Result<Outcome, RigError> {
     let setup = scenario.setup();
     let ours = watch(scenario, Sim::start(&setup)?)?;
     let program = Program::Wide(original.to_owned());
-    let theirs = watch(scenario, Live::start(&setup, program)?)?;
+    let theirs = match Live::try_to_start(&setup, program)? {
+        Ok(live) => watch(scenario, live)?,
+        Err(Ended { how, .. }) => {
+            return Ok(Outcome::Different {
+                ended: Some("does not start".to_owned()),
+                lines: format!("+ the server does not start: {how}\n"),
+            });
+        }
+    };
     let read = |played: &Played, rules: &[Rule]| {
         let lens = Lens::new(rules, pools(scenario));
         played.transcript.render_through(&played.names, lens)
@@ -201,7 +216,10 @@ fn play(scenario: &Scenario, original: &Path) -> Result<Outcome, RigError> {
     let (our_text, their_text) = (read(&ours, &Rule::ALL), read(&theirs, &Rule::ALL));
     if our_text != their_text {
         return Ok(Outcome::Different {
-            ended: theirs.transcript.end().map(str::to_owned),
+            ended: theirs
+                .transcript
+                .end()
+                .map(|how| format!("ends with {how}")),
             lines: diff(&our_text, &their_text),
         });
     }
@@ -232,14 +250,119 @@ fn pools(scenario: &Scenario) -> Pools {
     let later = scenario.steps.iter().filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
         Step::Reload(it) => Some(it.config.as_str()),
-        Step::Send(_)
+        Step::Remove(_)
+        | Step::Send(_)
         | Step::Exchange(_)
         | Step::Expect(_)
         | Step::Advance(_)
-        | Step::Disk(_)
-        | Step::Remove(_) => None,
+        | Step::Disk(_) => None,
     });
     let configurations = std::iter::once(scenario.config.as_str()).chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);
     Pools::new(configurations, own)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddrV6;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::compose::{CLIENT_PORT, SERVER_PORT};
+    use crate::normalise::Names;
+    use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_DUID};
+    use crate::transcript::Transcript;
+
+    /// A Reply with the server's identifier, an IA_NA with T1, T2 and one address of a pool, and a status.
+    fn reply(t1: u8, last: u8, status: &[u8]) -> Vec<u8> {
+        let mut octets = vec![7, 0, 0, 1, 0, 2, 0, 10];
+        octets.extend(SERVER_DUID);
+        octets.extend([0, 3, 0, 40, 0, 0, 0, 1, 0, 0, 0, t1, 0, 0, 0, 99]);
+        octets.extend([0, 5, 0, 24, 0x20, 0x01, 0x0d, 0xb8, 0, 1]);
+        octets.extend([0, 0, 0, 0, 0, 0, 0, 0, 0x10, last]);
+        octets.extend([0, 0, 0, 100, 0, 0, 0, 200]);
+        octets.extend([0, 13, 0, u8::try_from(status.len()).expect("short")]);
+        octets.extend(status);
+        octets
+    }
+
+    fn datagram(payload: Vec<u8>) -> Datagram {
+        Datagram {
+            source: SocketAddrV6::new(SERVER_ADDRESS, SERVER_PORT, 0, 0),
+            destination: SocketAddrV6::new(SERVER_ADDRESS, CLIENT_PORT, 0, 0),
+            payload,
+        }
+    }
+
+    fn seen(datagrams: impl IntoIterator<Item = Datagram>) -> String {
+        let mut transcript = Transcript::default();
+        for datagram in datagrams {
+            transcript.received(Duration::ZERO, datagram);
+        }
+        let config = "pool lan { range 2001:db8:1::1000 to 2001:db8:1::10ff; };";
+        let pools = Pools::new(std::iter::once(config), std::iter::empty());
+        transcript.render_through(&Names::new(&[]), Lens::new(&Rule::ALL, pools))
+    }
+
+    fn once(payload: Vec<u8>) -> String {
+        seen([datagram(payload)])
+    }
+
+    #[test]
+    fn what_is_different_everywhere_is_not_seen() {
+        let ours = once(reply(50, 0x77, b"\0\0fine"));
+        let mut theirs = datagram(reply(50, 0x01, b"\0\0"));
+        theirs.source.set_port(40_000);
+        assert_eq!(ours, seen([theirs]));
+    }
+
+    #[test]
+    fn all_else_is_seen() {
+        let usual = once(reply(50, 1, b"\0\0"));
+        assert_ne!(usual, once(reply(49, 1, b"\0\0")), "another T1");
+        assert_ne!(usual, once(reply(50, 1, b"\0\x02")), "another status");
+        let (head, options) = (reply(50, 1, b"\0\0")[..18].to_vec(), reply(50, 1, b"\0\0"));
+        let (ia, status) = options[18..].split_at(44);
+        assert_ne!(usual, once([&head, status, ia].concat()), "another order");
+        let mut late = reply(50, 1, b"\0\0");
+        late[18 + 4 + 12 + 4 + 16 + 3] += 1;
+        assert_ne!(usual, once(late), "another lifetime");
+        let mut elsewhere = datagram(reply(50, 1, b"\0\0"));
+        elsewhere
+            .source
+            .set_ip("fe80::5".parse().expect("an address"));
+        assert_ne!(usual, seen([elsewhere.clone()]), "another address");
+        elsewhere = datagram(reply(50, 1, b"\0\0"));
+        elsewhere.destination.set_port(40_000);
+        assert_ne!(usual, seen([elsewhere]), "another destination");
+    }
+
+    #[test]
+    fn two_leases_are_not_one() {
+        let answers =
+            |first, second| seen([first, second].map(|last| datagram(reply(50, last, b"\0\0"))));
+        assert_eq!(answers(1, 2), answers(9, 4));
+        assert_ne!(answers(1, 2), answers(1, 1));
+    }
+
+    #[test]
+    fn a_reason_and_a_difference_belong_together() {
+        let lines = String::from("+ more\n");
+        let different = Outcome::Different { ended: None, lines };
+        let same = Outcome::Same { rules: Vec::new() };
+        let fault = |outcome: &Outcome, reasons: &[&str]| {
+            Compared {
+                path: "scenarios/topic/a-claim.yaml".into(),
+                reasons: reasons.iter().map(|it| (*it).to_owned()).collect(),
+                outcome: outcome.clone(),
+            }
+            .fault()
+        };
+        assert_eq!(fault(&same, &[]), None);
+        assert_eq!(fault(&different, &["It is so."]), None);
+        let text = fault(&same, &["It is so."]).expect("a fault");
+        assert!(text.contains("nothing differs"), "{text}");
+        let text = fault(&different, &[]).expect("a fault");
+        assert!(text.ends_with("+ more\n"), "{text}");
+    }
 }

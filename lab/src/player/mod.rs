@@ -19,8 +19,8 @@ use crate::judge::{self, signature};
 use crate::normalise::Names;
 use crate::rig::{Datagram, Disk, Event, IaName, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Remove, Restart, Scenario, Send, Several,
-    Step, Transport,
+    Client, Exchange, Expected, Fields, Ia, Message, Reload, Remove, Restart, Scenario, Send,
+    Several, Step, Transport,
 };
 use crate::transcript::Transcript;
 
@@ -179,19 +179,7 @@ impl<'a> Player<'a> {
                 self.note(&with_config("restart", restart));
                 self.rig.restart(restart.config.as_deref())
             }
-            Step::Reload(reload) => {
-                self.note(match reload.refused {
-                    false => "reload with another configuration",
-                    true => "reload with another configuration, which is refused",
-                });
-                let taken = self.rig.reload(&reload.config)?;
-                match (taken, reload.refused) {
-                    (true, true) => self.fail("the server took over the configuration".into()),
-                    (false, false) => self.fail("the server refused the configuration".into()),
-                    _ => {}
-                }
-                Ok(())
-            }
+            Step::Reload(reload) => self.reload(reload),
             Step::Remove(remove) => self.remove(remove),
             Step::Disk(disk) => {
                 self.note(match disk {
@@ -203,21 +191,43 @@ impl<'a> Player<'a> {
         }
     }
 
+    fn reload(&mut self, reload: &Reload) -> Result<(), RigError> {
+        let taken = self.rig.reload(&reload.config)?;
+        let refused = if self.watching {
+            !taken
+        } else {
+            reload.refused
+        };
+        self.note(match refused {
+            false => "reload with another configuration",
+            true => "reload with another configuration, which is refused",
+        });
+        match (taken, reload.refused) {
+            (true, true) => self.fail("the server took over the configuration".into()),
+            (false, false) => self.fail("the server refused the configuration".into()),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn remove(&mut self, remove: &Remove) -> Result<(), RigError> {
         let (Some(client), Some(ia)) = (self.client(&remove.client), remove.ia()) else {
             self.fail("there is no such client, or not one IA".into());
             return Ok(());
         };
-        let unknown = match remove.unknown {
-            false => "",
-            true => ", which is not known",
+        let known = self.rig.remove(&client.duid, ia)?;
+        let unknown = if self.watching {
+            !known
+        } else {
+            remove.unknown
         };
+        let unknown = if unknown { ", which is not known" } else { "" };
         let name = &remove.client;
         self.note(&match ia {
             IaName::Na(iaid) => format!("remove IA_NA {iaid} of {name}{unknown}"),
             IaName::Pd(iaid) => format!("remove IA_PD {iaid} of {name}{unknown}"),
         });
-        match (self.rig.remove(&client.duid, ia)?, remove.unknown) {
+        match (known, remove.unknown) {
             (true, true) => self.fail("the server knew of that binding".into()),
             (false, false) => self.fail("the server knew of no such binding".into()),
             _ => {}

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
-use crate::rig::{SERVER_ADDRESS, SERVER_DUID};
+use crate::rig::{Ended, SERVER_ADDRESS, SERVER_DUID};
 
 /// Answers every message with the next of its answers.
 #[derive(Default)]
@@ -26,6 +26,8 @@ enum Answer {
     Silence,
     /// It sends these octets instead.
     Octets(Vec<u8>),
+    /// It ends.
+    End,
 }
 
 impl Puppet {
@@ -34,6 +36,12 @@ impl Puppet {
             Answer::Silence => return None,
             Answer::Drop(label) => return Some(Event::Drop(label.to_owned())),
             Answer::Octets(octets) => octets,
+            Answer::End => {
+                return Some(Event::Ended(Ended {
+                    how: "SIGSEGV".into(),
+                    last_words: "I was fine".into(),
+                }));
+            }
             Answer::Message(message_type, options) => {
                 let client_id = dissect::message(&question.payload).options;
                 let client_id = &client_id
@@ -118,10 +126,14 @@ fn ia(last: u8) -> Vec<u8> {
     octets
 }
 
-fn play_steps(steps: &str, answers: Vec<Answer>) -> (Played, Puppet) {
+fn scenario(steps: &str) -> Scenario {
     let text =
         format!("why: A test.\nrfc: [\"9915 §18\"]\nclients: {{ first: {{}} }}\nsteps:\n{steps}");
-    let scenario = Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario");
+    Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario")
+}
+
+fn play_steps(steps: &str, answers: Vec<Answer>) -> (Played, Puppet) {
+    let scenario = scenario(steps);
     let mut puppet = Puppet {
         answers: answers.into(),
         ..Puppet::default()
@@ -333,4 +345,45 @@ fn an_answer_is_judged() {
     }
     let missing = failures(&steps, vec![Answer::Message(2, vec![])]);
     assert_eq!(missing, fault("ia-na 1 is not answered"));
+}
+
+/// The lines of a watched transcript that tell what the server did.
+fn watched(steps: &str, answers: Vec<Answer>) -> Vec<String> {
+    let mut puppet = Puppet {
+        answers: answers.into(),
+        ..Puppet::default()
+    };
+    let played = watch(&scenario(steps), &mut puppet);
+    assert_eq!(played.failures, []);
+    let text = played.text();
+    let told = text.lines().filter(|line| !line.starts_with([' ', '→']));
+    told.map(str::to_owned).collect()
+}
+
+#[test]
+fn who_watches_expects_nothing() {
+    let steps = format!(
+        "{SOLICIT_ONE}  - expect: {{ dropped: malformed }}\n{SOLICIT_ONE}  - expect: advertise\n"
+    );
+    let answers = vec![Answer::Message(7, ia(7)), Answer::Drop("no-client-id")];
+    let expected = ["← server  Reply  xid#1  to first", "∅ silence"];
+    assert_eq!(watched(&steps, answers), expected);
+    let exchange = "  - exchange: { from: first, ia_na: { iaid: 1 } }\n";
+    let broken_off = ["← server  Reply  xid#1  to first"];
+    assert_eq!(
+        watched(exchange, vec![Answer::Message(7, ia(7))]),
+        broken_off
+    );
+}
+
+#[test]
+fn what_is_watched_ends_with_the_server() {
+    let steps = format!("{SOLICIT_ONE}  - expect: advertise\n{SOLICIT_ONE}  - expect: advertise\n");
+    let ended = ["✗ the server ended: SIGSEGV"];
+    assert_eq!(watched(&steps, vec![Answer::End]), ended);
+    let text = failures(&steps, vec![Answer::End]);
+    assert!(
+        text.contains("SIGSEGV") && text.ends_with("I was fine"),
+        "{text}"
+    );
 }

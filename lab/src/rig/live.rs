@@ -7,19 +7,18 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::Signal;
-
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
-use crate::rig::product::Said;
+use crate::rig::product::{Order, Said};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC, Setup,
+    Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
+    Setup,
 };
 
 /// How long a scenario may let time pass here.
-const ADVANCE_MAX: Duration = Duration::from_secs(5);
+pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
@@ -38,8 +37,8 @@ pub struct Live {
     before: Vec<Event>,
     /// What fills the disk, while it is full.
     ballast: Option<Ballast>,
-    /// Whether the server has taken over the last configuration that it was told to; `None` until it says.
-    reloaded: Option<bool>,
+    /// Whether the server has done the last thing that it was told to; `None` until it says.
+    obeyed: Option<bool>,
 }
 
 impl Live {
@@ -48,19 +47,36 @@ impl Live {
     /// # Errors
     /// There can be no link here (see [`crate::link::available`]), or the server does not start.
     pub fn start(setup: &Setup, server: impl Into<Program>) -> Result<Self, RigError> {
+        Self::try_to_start(setup, server)?.map_err(|Ended { last_words, .. }| {
+            RigError(format!(
+                "the server did not start; its last words:\n{last_words}"
+            ))
+        })
+    }
+
+    /// Starts a server and waits until it can answer, or has ended instead; then tells how.
+    ///
+    /// # Errors
+    /// As [`Self::start`], but for a server that ends.
+    pub fn try_to_start(
+        setup: &Setup,
+        server: impl Into<Program>,
+    ) -> Result<Result<Self, Ended>, RigError> {
         let namespace = Namespace::new()?;
         let tap = Tap::open(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
         let mut server = Server::new(server.into(), namespace, &setup.config)?;
-        server.start()?;
+        if let Some(ended) = server.try_to_start()? {
+            return Ok(Err(ended));
+        }
         let station = Station::new(tap, SERVER_MAC, SERVER_ADDRESS);
-        Ok(Self {
+        Ok(Ok(Self {
             server,
             station,
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
-            reloaded: None,
-        })
+            obeyed: None,
+        }))
     }
 
     /// Takes in what has come from the server by now. The log first: a server says what it does before
@@ -75,7 +91,7 @@ impl Live {
                 Said::Drop(label) => self.ledger.drop(label),
                 // All that it sent before it said so has been received.
                 Said::FenceRefused => self.ledger.pass(),
-                Said::Reload(taken) => self.reloaded = Some(taken),
+                Said::Obeyed(done) => self.obeyed = Some(done),
             }
         }
         Ok(())
@@ -127,6 +143,24 @@ impl Live {
         self.server.empty_disk()?;
         self.renew_until(&mut ballast, |event| matches!(event, Event::Answer(_)))?;
         self.ask(&ballast.message(Message::Release)).map(drop)
+    }
+
+    /// Tells the server to do something, and waits until it says whether it has.
+    fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
+        self.obeyed = None;
+        self.server.tell(order)?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            self.collect()?;
+            if let Some(done) = self.obeyed {
+                return Ok(done);
+            }
+            self.server.check()?;
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not say what it did"));
+            }
+            self.server.wait(self.station.as_fd(), until)?;
+        }
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
@@ -211,24 +245,11 @@ impl Rig for Live {
 
     fn reload(&mut self, config: &str) -> Result<bool, RigError> {
         self.server.configure(config)?;
-        self.reloaded = None;
-        self.server.signal(Signal::SIGHUP)?;
-        let until = Instant::now() + PATIENCE;
-        loop {
-            self.collect()?;
-            if let Some(taken) = self.reloaded {
-                return Ok(taken);
-            }
-            self.server.check()?;
-            if Instant::now() >= until {
-                return Err(self.server.failure("does not say that it has reloaded"));
-            }
-            self.server.wait(self.station.as_fd(), until)?;
-        }
+        self.tell(&Order::Reload)
     }
 
-    fn remove(&mut self, _: &[u8], _: IaName) -> Result<bool, RigError> {
-        Err(RigError("play this scenario on the simulated rig".into()))
+    fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
+        self.tell(&Order::Remove(duid, ia))
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

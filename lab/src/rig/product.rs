@@ -1,16 +1,19 @@
 //! Which server it is that runs: what servers do not have in common.
 //!
-//! Files and command line, the word that it is ready, and what its log tells. What is said on the link is
-//! the same for all of them, and so is the proof that nothing more comes, except where a configuration
+//! Files and command line, the sign that it is ready, how it is told to reload, and what its log tells. What
+//! is said on the link is the same for all of them, and so is the proof that nothing more comes, except where a configuration
 //! keeps the original server from answering even the fence: then its log has to tell that it is done.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
 
 use crate::link::{self, Namespace};
 use crate::rig::fence::FENCE_ADDRESS;
-use crate::rig::{INTERFACE, RigError};
+use crate::rig::{INTERFACE, IaName, RigError};
 
 /// A server that the lab knows how to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +44,11 @@ pub(super) const KEY_FILE: &str = "dhcp6sctlkey";
 
 /// The only place where the original looks for its DUID.
 const WIDE_STATE: &str = "/var/lib/dhcpv6";
+/// What it takes to tell it something, and where it listens.
+const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
+const CONTROL_PORT: u16 = 5547;
+/// What tells it; Debian's package wide-dhcpv6-client has it.
+const WIDE_CONTROL: &str = "/usr/sbin/dhcp6ctl";
 
 impl Product {
     /// What people call it.
@@ -91,6 +99,8 @@ impl Product {
                          wide-dhcpv6-server, or make the folder"
                     )));
                 }
+                std::fs::write(folder.join(KEY_FILE), KEY)
+                    .map_err(|error| RigError(format!("cannot write a control key: {error}")))?;
                 Ok(namespace.mount_over(folder, place)?)
             }
         }
@@ -115,15 +125,51 @@ impl Product {
         arguments
     }
 
-    /// Whether a line of its log says that it can be talked to.
-    pub(super) fn is_ready(self, line: &str) -> bool {
+    /// Whether it can be talked to, after these lines of its log. The original does not say so, but the last
+    /// thing that it does before it waits for messages is to open its control port.
+    pub(super) fn is_ready(self, log: &[String], namespace: &Namespace) -> bool {
         match self {
-            Self::Dhcp6s => line.contains(&format!("serving on {INTERFACE}")),
-            // The last thing that it does before it waits for messages; its socket is open and in the groups.
-            // With a key it does not tell of that, but of whoever comes to its control port and says nothing.
-            Self::Wide => {
-                line.contains("server6_init: skip opening control port")
-                    || line.contains("control channel was reset by peer")
+            Self::Dhcp6s => {
+                let ready = format!("serving on {INTERFACE}");
+                log.iter().any(|line| line.contains(&ready))
+            }
+            Self::Wide => namespace.run(|| {
+                let sockets = std::fs::read_to_string("/proc/thread-self/net/tcp6");
+                sockets.is_ok_and(|table| listens(&table, CONTROL_PORT))
+            }),
+        }
+    }
+
+    /// After how long another look tells whether it is ready, if its log does not.
+    pub(super) fn look_again(self) -> Duration {
+        match self {
+            Self::Dhcp6s => Duration::MAX,
+            Self::Wide => Duration::from_millis(1),
+        }
+    }
+
+    /// How it is told to do something; `None` if the lab cannot tell it.
+    pub(super) fn way_to_tell(self, order: &Order<'_>, folder: &Path) -> Option<Way> {
+        match (self, order) {
+            (Self::Dhcp6s, Order::Reload) => Some(Way::Signal(Signal::SIGHUP)),
+            (Self::Dhcp6s, Order::Remove(..)) => None,
+            (Self::Wide, order) => {
+                let mut command = Command::new(WIDE_CONTROL);
+                command.arg("-S").arg("-k").arg(folder.join(KEY_FILE));
+                match order {
+                    Order::Reload => command.arg("reload"),
+                    Order::Remove(duid, ia) => {
+                        let (kind, iaid) = match ia {
+                            IaName::Na(iaid) => ("IA_NA", iaid),
+                            IaName::Pd(iaid) => ("IA_PD", iaid),
+                        };
+                        let octets: Vec<String> =
+                            duid.iter().map(|octet| format!("{octet:02x}")).collect();
+                        command.args(["remove", "binding", "IA", kind]);
+                        command.args([iaid.to_string(), octets.join(":")])
+                    }
+                };
+                Some(Way::Command(command))
             }
         }
     }
@@ -135,6 +181,35 @@ impl Product {
     }
 }
 
+/// What a running server can be told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order<'a> {
+    /// To take over the configuration that is in its file now.
+    Reload,
+    /// To forget the binding of that client.
+    Remove(&'a [u8], IaName),
+}
+
+/// How it is told.
+#[derive(Debug)]
+pub(super) enum Way {
+    /// By a signal.
+    Signal(Signal),
+    /// By a program that runs beside it.
+    Command(Command),
+}
+
+/// Whether somebody listens at that port, by the system's table of TCP sockets.
+fn listens(table: &str, port: u16) -> bool {
+    const LISTEN: &str = "0A";
+    let suffix = format!(":{port:04X}");
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next().is_some_and(|it| it.ends_with(&suffix));
+        local && fields.nth(1) == Some(LISTEN)
+    })
+}
+
 /// What a line of the log tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Said {
@@ -142,8 +217,8 @@ pub(super) enum Said {
     Drop(String),
     /// The fence was read, and cannot be answered. Whatever came before it is done with.
     FenceRefused,
-    /// It was told to read its configuration again, and has taken it over or has not.
-    Reload(bool),
+    /// What it was told to do is done, or cannot be.
+    Obeyed(bool),
 }
 
 /// Listens to the log of a server.
@@ -164,8 +239,8 @@ impl Ear {
 
     /// What the next line of the log tells, if that is of interest.
     pub(super) fn hear(&mut self, line: &str) -> Option<Said> {
-        if let Some(taken) = reload_outcome(line) {
-            return Some(Said::Reload(taken));
+        if let Some(done) = obeyed(line) {
+            return Some(Said::Obeyed(done));
         }
         match self.product {
             Product::Dhcp6s => drop_label(line).map(|label| Said::Drop(label.to_owned())),
@@ -181,12 +256,21 @@ impl Ear {
     }
 }
 
-/// Whether a line of either log says that the server has taken over a configuration, or that it has not.
-fn reload_outcome(line: &str) -> Option<bool> {
-    let (_, rest) = line.split_once("server6_reload: ")?;
+/// Whether a line says that what the server was told to do is done, or that it is not.
+fn obeyed(line: &str) -> Option<bool> {
+    if let Some((_, rest)) = line.split_once("server6_reload: ") {
+        return match rest {
+            "server reloaded" => Some(true),
+            "failed to reload configuration file" => Some(false),
+            _ => None,
+        };
+    }
+    let (_, rest) = line
+        .split_once("server6_do_ctlcommand: ")
+        .or(line.split_once("remove_binding: "))?;
     match rest {
-        "server reloaded" => Some(true),
-        "failed to reload configuration file" => Some(false),
+        "no such binding" => Some(false),
+        it if it.starts_with("remove a binding") => Some(true),
         _ => None,
     }
 }
@@ -217,6 +301,15 @@ mod tests {
     }
 
     #[test]
+    fn what_came_of_a_reload_is_told_in_two_sentences() {
+        let said = |text| obeyed(&format!("{STAMP}server6_reload: {text}"));
+        assert_eq!(said("server reloaded"), Some(true));
+        assert_eq!(said("failed to reload configuration file"), Some(false));
+        assert_eq!(said("something else"), None);
+        assert_eq!(obeyed("server reloaded"), None);
+    }
+
+    #[test]
     fn a_server_is_known_by_its_answer_to_a_question_for_its_version() {
         let usage =
             b"dhcp6s: invalid option -- '-'\nusage: dhcp6s [-c configfile] [-dDf] intface\n";
@@ -227,6 +320,19 @@ mod tests {
         );
         assert_eq!(Product::by_words(b"isc-dhcpd-4.4.3\n", b""), None);
         assert_eq!(Product::by_words(b"", b"usage: true\n"), None);
+    }
+
+    #[test]
+    fn who_is_connected_does_not_listen() {
+        let row = |state| {
+            format!(
+                "  sl  local_address remote_address st\n   \
+                 0: 00000000000000000000000001000000:15AB 00000000000000000000000000000000:0000 {state} 0\n"
+            )
+        };
+        assert!(listens(&row("0A"), 5547));
+        assert!(!listens(&row("01"), 5547));
+        assert!(!listens(&row("0A"), 547));
     }
 
     #[test]

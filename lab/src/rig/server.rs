@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{Ear, Files, KEY_FILE, Product, Said};
+use crate::rig::product::{Ear, Files, KEY_FILE, Order, Product, Said, Way};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -202,13 +202,23 @@ impl Server {
         &self.namespace
     }
 
-    /// Starts it and waits until it says that it serves the interface.
+    /// Starts it and waits until it can be talked to.
     ///
     /// # Errors
     /// It does not start; the text has its last words.
     pub fn start(&mut self) -> Result<(), RigError> {
         self.launch()?;
         self.await_ready()
+    }
+
+    /// Starts it and waits until it can be talked to, or has ended instead, as it does with a configuration
+    /// that it refuses; then tells how.
+    ///
+    /// # Errors
+    /// It does neither, or the program cannot be run.
+    pub fn try_to_start(&mut self) -> Result<Option<Ended>, RigError> {
+        self.launch()?;
+        self.ready_or_ended()
     }
 
     /// Starts it, and does not wait for what it makes of that.
@@ -227,29 +237,36 @@ impl Server {
         Ok(())
     }
 
-    /// Waits until it says that it serves the interface.
+    /// Waits until it can be talked to, after [`Self::launch`].
     ///
     /// # Errors
-    /// It does not; the text has its last words.
+    /// It does not come to that; the text has its last words.
     pub fn await_ready(&mut self) -> Result<(), RigError> {
+        match self.ready_or_ended()? {
+            None => Ok(()),
+            Some(_) => Err(self.failure("did not start")),
+        }
+    }
+
+    fn ready_or_ended(&mut self) -> Result<Option<Ended>, RigError> {
         let Some(running) = &mut self.running else {
             return Err(self.failure("was not started"));
         };
         let product = self.program.product();
         let until = Instant::now() + PATIENCE;
         loop {
-            if running
-                .log
-                .lines()?
-                .iter()
-                .any(|line| product.is_ready(line))
-            {
-                return Ok(());
+            if product.is_ready(&running.log.lines()?, &self.namespace) {
+                return Ok(None);
             }
-            if running.log.ended() || Instant::now() >= until {
+            if running.log.ended() {
+                return self.ended();
+            }
+            let now = Instant::now();
+            if now >= until {
                 return Err(self.failure("did not start"));
             }
-            pause(&[running.log.as_fd()], until)?;
+            let again = now.checked_add(product.look_again()).unwrap_or(until);
+            pause(&[running.log.as_fd()], again.min(until))?;
         }
     }
 
@@ -328,15 +345,24 @@ impl Server {
         self.until_ended()
     }
 
-    /// Sends it a signal.
+    /// Tells it to do something. Its log says what it did.
     ///
     /// # Errors
-    /// It does not run, or the system refuses.
-    pub fn signal(&self, signal: Signal) -> Result<(), RigError> {
-        match &self.running {
-            Some(running) => Ok(running.process.signal(signal)?),
-            None => Err(self.failure("does not run")),
+    /// It does not run, or cannot be told.
+    pub(super) fn tell(&self, order: &Order<'_>) -> Result<(), RigError> {
+        let Some(running) = &self.running else {
+            return Err(self.failure("does not run"));
+        };
+        match self
+            .program
+            .product()
+            .way_to_tell(order, self.folder.path())
+        {
+            Some(Way::Signal(signal)) => running.process.signal(signal)?,
+            Some(Way::Command(command)) => drop(self.namespace.command(command)?),
+            None => return Err(RigError("play this scenario on the simulated rig".into())),
         }
+        Ok(())
     }
 
     /// Ends it at once.

@@ -34,9 +34,9 @@ pub struct Scenario {
     pub why: String,
     /// The sections that it is about: `9915 §18.3.2`.
     pub rfc: Vec<String>,
-    /// Why the original server answers differently, where that is on purpose.
+    /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
-    pub differs: Option<String>,
+    pub differs: Several<String>,
     /// The text of `dhcp6s.conf`; the interface is `eth0`.
     #[serde(default)]
     pub config: String,
