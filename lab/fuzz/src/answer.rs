@@ -26,6 +26,8 @@ pub(super) struct Exchange<'a> {
     /// The leases ahead of it.
     pub(super) before: &'a [Change],
     pub(super) changes: &'a [Change],
+    /// Whether it counts a client's message.
+    pub(super) counts: bool,
 }
 
 /// A lease that an answer grants, and to whom.
@@ -91,7 +93,10 @@ fn header(exchange: &Exchange<'_>, asked: &Opened<'_>, answer: &Opened<'_>) {
         _ => assert!(answer.message_type == REPLY && !rapid),
     }
     assert!(answer.message_type == REPLY || exchange.changes.is_empty());
-    assert_eq!(exchange.answer.promises, !exchange.changes.is_empty());
+    let stored = !exchange.changes.is_empty() || exchange.counts;
+    assert_eq!(exchange.answer.promises, stored);
+    // Whose message was counted gets a signature.
+    assert!(!exchange.counts || first(&answer.options, 11).is_some());
     let status = first(&answer.options, 13).map(|it| it.to_vec());
     let status = status.map(|it| u16::from_be_bytes([it[0], it[1]]));
     match asked.message_type {
@@ -110,6 +115,7 @@ fn options(exchange: &Exchange<'_>, asked: &Opened<'_>, answer: &Opened<'_>) {
         match code {
             1 | 2 | 13 | 14 => {}
             3 | 25 => continue,
+            11 => assert!(first(&asked.options, 11).is_some() && value.len() >= 31),
             7 => assert!(answer.message_type == ADVERTISE && value.len() == 1),
             32 => assert!(asked.message_type == 11 && asked_for(32) && value.len() == 4),
             33 | 34 => assert!(configures && (asked_for(33) || asked_for(34))),

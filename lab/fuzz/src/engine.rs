@@ -30,17 +30,19 @@ const CONFIGS: [&str; 5] = [
          prefix 2001:db8:d00::/48 infinity; prefix 2001:db8:e00::/56 10 20;
      };
      host b {
-         duid 00:03:00:01:02:00:00:00:01:01;
+         duid 00:03:00:01:02:00:00:00:01:01; delayedkey k;
          prefix 2001:db8:d00:1000::/56 60; address 2001:db8:1::12 infinity;
      };
+     keyinfo k { realm \"r\"; keyid 1; secret \"\"; };
      option ntp-servers 2001:db8::123 2001:db8::124; option bcmcs-server-address 2001:db8::1;",
     "interface eth0 { allow rapid-commit; };
      pool far { range 2001:db8:2::1 to 2001:db8:2::4; };
      host b { duid 00:03:00:01:02:00:00:00:01:01; address-pool far 0 40; };
      host c {
-         duid 00:03:00:01:02:00:00:00:01:02; address-pool far 40;
+         duid 00:03:00:01:02:00:00:00:01:02; address-pool far 40; delayedkey k required;
          address 2001:db8:1::13 90; address 2001:db8:1::14 1 90;
      };
+     keyinfo k { realm \"r\"; keyid 1; secret \"\"; };
      option domain-name \"example.net\"; option sip-server-address 2001:db8::5;",
     "interface eth0 { address-pool lan infinity; };
      pool lan { range 2001:db8:1::10 to 2001:db8:1::12; };",
@@ -209,7 +211,8 @@ impl World {
         };
         assert_eq!(outbox.len(), 1);
         assert!(!self.read_only || outbox.log.is_empty());
-        let changes = changes(outbox.log.records());
+        let records = read(outbox.log.records());
+        let changes: Vec<Change> = records.iter().filter_map(Record::lease).copied().collect();
         let link = link(self.link);
         let own: Vec<_> = link.addresses.iter().map(|it| it.0).collect();
         let grants = check(&Exchange {
@@ -222,6 +225,7 @@ impl World {
             answer: outbox.answers().next().expect("one"),
             before: &before,
             changes: &changes,
+            counts: records.len() > changes.len(),
         });
         self.journal.extend_from_slice(outbox.log.records());
         self.believe(&changes, &grants);
@@ -290,11 +294,6 @@ fn read(mut octets: &[u8]) -> Vec<Record> {
         octets = rest;
     }
     records
-}
-
-fn changes(octets: &[u8]) -> Vec<Change> {
-    let records = read(octets);
-    records.iter().filter_map(Record::lease).copied().collect()
 }
 
 fn replay(octets: &[u8]) -> LeaseTable {
