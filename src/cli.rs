@@ -30,6 +30,7 @@ const EXAMPLES: &str = "\
 Examples:
   dhcp6s eth0                        serve eth0 in the background, log to syslog
   dhcp6s -f -d eth0                  stay in the foreground and say what happens
+  dhcp6s --check -c ./test.conf      say what is wrong with a configuration, and what it does
   dhcp6s -fD -c ./test.conf eth0     try a configuration, with every detail
   dhcp6s -f --leases memory eth0     keep no leases over a restart
 
@@ -54,7 +55,8 @@ Signals:
 Several interfaces are served by several processes, each with its own -P.
 
 Exit status: 0 when the server was told to end or runs in the background; 1 when it could not start
-or had to give up, with the reason on standard error or in the log.";
+or had to give up, with the reason on standard error or in the log. With --check, 1 if the
+configuration has mistakes, 0 if it has warnings at most.";
 
 /// What the operator asks for.
 #[derive(Parser, Clone, PartialEq, Eq, Debug)]
@@ -102,8 +104,18 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", default_value = DUID_FILE)]
     pub duid: PathBuf,
 
-    /// The interface to serve.
-    #[arg(value_name = "INTERFACE")]
+    /// Check the configuration, say what the server would do with it, and end. Needs no privileges.
+    #[arg(long)]
+    pub check: bool,
+
+    /// The interface to serve; with --check, the one to tell about instead of all.
+    // Empty with `check` alone; everything else is given one.
+    #[arg(
+        value_name = "INTERFACE",
+        required_unless_present = "check",
+        default_value = ""
+    )]
+    #[arg(hide_default_value = true)]
     pub interface: String,
 }
 
@@ -162,6 +174,12 @@ impl Arguments {
             error.remove(ContextKind::Suggested);
             error
         })
+    }
+
+    /// The interface that was named, which is left out at most where nothing is served.
+    #[must_use]
+    pub fn served(&self) -> Option<&str> {
+        Some(self.interface.as_str()).filter(|name| !name.is_empty())
     }
 
     /// Where leases are kept: where the operator says, or in a directory for this interface alone.
@@ -347,6 +365,16 @@ mod tests {
         for help in ["--help", "-h", "--version"] {
             assert!(!parse(help).expect_err("text").use_stderr(), "{help}");
         }
+    }
+
+    #[test]
+    fn only_a_check_needs_no_interface() {
+        let arguments = parse("--check -c x").expect("arguments");
+        assert!(arguments.check && arguments.served().is_none());
+        let arguments = parse("--check eth0").expect("arguments");
+        assert_eq!(arguments.served(), Some("eth0"));
+        assert!(!parse("eth0").expect("arguments").check);
+        parse("--check a b").expect_err("two interfaces");
     }
 
     #[test]

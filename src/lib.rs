@@ -3,6 +3,7 @@
 //! What may know what: [`wire`] ← [`lease`] ← [`config`] ← [`engine`] ← [`server`]; [`store`] sees [`lease`]
 //! alone. The first four are pure: bytes and a timestamp go in, bytes and changes come out.
 
+pub mod check;
 pub mod cli;
 pub mod config;
 pub mod control;

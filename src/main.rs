@@ -1,5 +1,6 @@
 //! Arguments → configuration → detach → server → exit status. No decisions.
 
+use dhcp6s::check;
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::Config;
 use dhcp6s::control::Listener;
@@ -23,6 +24,9 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(status) => return status,
     };
+    if arguments.check {
+        return check::run(&arguments);
+    }
     let reading = Reading::new(&arguments);
     let config = match prepare(&mut arguments, &reading) {
         Ok(config) => config,

@@ -20,6 +20,18 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &["wire", "lease", "secret"]),
     ("engine", &["wire", "lease", "config"]),
     ("store", &["lease"]),
+    (
+        "check",
+        &[
+            "wire",
+            "lease",
+            "config",
+            "engine",
+            "server",
+            "cli",
+            "diagnostics",
+        ],
+    ),
     ("diagnostics", &["config"]),
     ("secret", &[]),
     ("control", &["wire", "lease", "secret"]),

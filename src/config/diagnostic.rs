@@ -9,6 +9,9 @@ use super::excerpt::{Excerpt, printable};
 use std::fmt;
 use std::ops::Range;
 
+/// The most findings of one severity that are listed. If there may be more, one more finding says so.
+pub const LISTED_MAX: usize = 100;
+
 /// Whether a configuration can be used in spite of what was found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Severity {
@@ -129,9 +132,6 @@ pub(super) struct Report {
 }
 
 impl Report {
-    /// The most findings of one severity that are kept.
-    const KEPT_MAX: usize = 100;
-
     /// Adds an error at a place. The remedy may be empty.
     pub(super) fn error(&mut self, span: Span, text: impl Into<String>, remedy: impl Into<String>) {
         self.add(
@@ -177,7 +177,7 @@ impl Report {
 
     /// Whether there are so many errors that looking for more is of no use.
     pub(super) fn is_full(&self) -> bool {
-        self.errors >= Self::KEPT_MAX
+        self.errors >= LISTED_MAX
     }
 
     /// Whether there are any errors.
@@ -199,7 +199,7 @@ impl Report {
             Severity::Note => &mut self.notes,
         };
         *count += 1;
-        if *count <= Self::KEPT_MAX {
+        if *count <= LISTED_MAX {
             self.findings.push(Finding {
                 severity,
                 file,
@@ -245,13 +245,13 @@ impl Report {
             diagnostics.push(diagnostic);
         }
         let unlisted = [
-            (self.errors >= Self::KEPT_MAX).then(|| {
+            (self.errors >= LISTED_MAX).then(|| {
                 let text = "there are too many mistakes to list".to_owned();
-                let remedy = format!("the first {} are above", Self::KEPT_MAX);
+                let remedy = format!("the first {} are above", LISTED_MAX);
                 (Severity::Error, text, remedy)
             }),
-            (self.warnings > Self::KEPT_MAX).then(|| {
-                let more = self.warnings - Self::KEPT_MAX;
+            (self.warnings > LISTED_MAX).then(|| {
+                let more = self.warnings - LISTED_MAX;
                 let text = format!("there are {more} more warnings");
                 (Severity::Warning, text, "deal with these first".to_owned())
             }),

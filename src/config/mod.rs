@@ -24,7 +24,7 @@ mod surroundings;
 mod tests;
 
 pub(crate) use diagnostic::nearest;
-pub use diagnostic::{Diagnostic, Severity};
+pub use diagnostic::{Diagnostic, LISTED_MAX, Severity};
 pub use excerpt::Excerpt;
 pub use model::{
     Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
@@ -38,6 +38,9 @@ use lex::Source;
 use std::io::{self, Read};
 use std::net::Ipv6Addr;
 
+/// The addresses of an interface, each with the length of its prefix.
+pub type Addresses = Vec<(Ipv6Addr, u8)>;
+
 /// What a configuration is read from and checked against.
 pub struct Sources<'a> {
     /// Reads a file by its path as written, [as far as makes sense](read_bounded); a relative one is relative
@@ -45,9 +48,9 @@ pub struct Sources<'a> {
     pub read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     /// Whether there is a network interface of that name.
     pub interface_exists: &'a dyn Fn(&str) -> bool,
-    /// The addresses that an interface has now, with the lengths of their prefixes; `None` if it is not there, which
-    /// is a warning where `interface_exists` lets it pass.
-    pub addresses_of: &'a dyn Fn(&str) -> Option<Vec<(Ipv6Addr, u8)>>,
+    /// The addresses that an interface has now; `None` if it is not there, which is a warning where
+    /// `interface_exists` lets it pass.
+    pub addresses_of: &'a dyn Fn(&str) -> Option<Addresses>,
     /// The time, and the time zone that dates in the configuration are meant in.
     pub now: jiff::ZonedDateTime,
 }

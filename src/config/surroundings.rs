@@ -105,8 +105,8 @@ fn off_link(pool: &Pool, span: Span, interface: &str, prefixes: &[Prefix], repor
         pool.name,
         prefixes.join(", ")
     );
-    let remedy = "clients on the link itself cannot use such addresses: change the `range`, or the \
-                  addresses of the interface; it is right for clients behind a relay agent alone";
+    let remedy =
+        "only clients behind a relay agent can use it: check the `range` and `ip -6 address`";
     report.warning(span, found, remedy);
 }
 

@@ -34,6 +34,7 @@ mod times;
 pub use drops::{Counters, DropReason};
 pub use events::{Binding, Event};
 pub use outbox::{Answer, Outbox};
+pub use times::{Times, renewal};
 
 use crate::config::{Config, Interface};
 use crate::lease::{

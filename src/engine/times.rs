@@ -5,16 +5,19 @@ use crate::lease::Timestamp;
 
 /// When a client renews and rebinds, in seconds from the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Times {
-    pub(super) t1: u32,
-    pub(super) t2: u32,
+pub struct Times {
+    /// When it asks the server that it has its leases from.
+    pub t1: u32,
+    /// When it asks any server.
+    pub t2: u32,
 }
 
 /// Half and four fifths of the shortest preferred lifetime, the recommended values (RFC 9915 §21.4).
 ///
 /// A lease that is not preferred at all counts by its valid lifetime. Without leases both are 0; only where
 /// all lifetimes are infinite are they infinity. They are at least 1 otherwise, since 0 has another meaning.
-pub(super) fn renewal(leases: impl Iterator<Item = Lifetimes>) -> Times {
+#[must_use]
+pub fn renewal(leases: impl Iterator<Item = Lifetimes>) -> Times {
     let base = leases
         .map(|it| {
             if it.preferred_secs > 0 {

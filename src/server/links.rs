@@ -67,6 +67,13 @@ pub fn read(name: &str, index: u32) -> io::Result<Link> {
     })
 }
 
+/// The addresses that an interface has now, with the lengths of their prefixes; `None` if there is none of that name.
+#[must_use]
+pub fn addresses(name: &str) -> Option<Vec<(Ipv6Addr, u8)>> {
+    let link = read(name, index(name)?).ok()?;
+    Some(link.addresses)
+}
+
 /// Word from the kernel that links or addresses have changed.
 #[derive(Debug)]
 pub(super) struct Changes {

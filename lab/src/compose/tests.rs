@@ -189,3 +189,111 @@ proptest! {
         }
     }
 }
+
+/// What a client with a key sends.
+mod authenticated {
+    use super::*;
+    use crate::authentication::{AUTHENTICATION, Key, Secret, Signed};
+    use crate::scenario::Authentication;
+
+    fn key() -> Key {
+        Key {
+            realm: "r".into(),
+            id: 1,
+            secret: Secret(b"right".to_vec()),
+        }
+    }
+
+    /// The octets of messages in a row.
+    fn said(messages: &[(u8, Fields)]) -> Vec<Vec<u8>> {
+        let client = Client {
+            key: Some(key()),
+            ..client()
+        };
+        let mut memory = Memory::default();
+        let say = |(message_type, fields): &(u8, Fields)| {
+            let send = Send {
+                from: "first".into(),
+                transport: Transport::default(),
+                message: Message::Client(*message_type, fields.clone()),
+            };
+            datagram(&send, &client, &mut memory, 7).payload
+        };
+        messages.iter().map(say).collect()
+    }
+
+    fn with(auth: Authentication) -> Fields {
+        Fields {
+            auth: Some(Several(vec![auth])),
+            ..Fields::default()
+        }
+    }
+
+    #[test]
+    fn a_solicit_asks_and_later_messages_are_signed_and_counted() {
+        let far = with(Authentication {
+            replay: Some(10),
+            ..Authentication::default()
+        });
+        let messages = [1, 3, 5].map(|it| (it, Fields::default()));
+        let said = said(&[&messages[..], &[(5, far)], &messages[2..]].concat());
+        assert_eq!(
+            said[0][said[0].len() - 11..],
+            [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+        );
+        let counts = said[1..].iter().map(|octets| {
+            let signed = Signed::read(octets).expect("it is signed");
+            assert!(signed.is_by(&key()) && signed.is_last);
+            signed.replay
+        });
+        assert_eq!(counts.collect::<Vec<_>>(), [1, 2, 10, 11]);
+    }
+
+    #[test]
+    fn what_is_said_to_be_wrong_is_wrong() {
+        let other = Some(Secret(b"wrong".to_vec()));
+        let broken = [
+            Authentication {
+                secret: other,
+                ..Authentication::default()
+            },
+            Authentication {
+                mac: Some(Hex(vec![0; 16])),
+                ..Authentication::default()
+            },
+            Authentication {
+                id: Some(2),
+                ..Authentication::default()
+            },
+            Authentication {
+                realm: Some(String::new()),
+                ..Authentication::default()
+            },
+        ];
+        for octets in said(&broken.map(|it| (3, with(it)))) {
+            assert!(!Signed::read(&octets).expect("it is signed").is_by(&key()));
+        }
+        let none = Fields {
+            auth: Some(Several(vec![])),
+            ..Fields::default()
+        };
+        let appended = Fields {
+            append: Some(Hex(vec![0, 14, 0, 0])),
+            ..Fields::default()
+        };
+        let said = said(&[(3, none), (3, appended)]);
+        assert!(!codes(&dissect::message(&said[0])).contains(&AUTHENTICATION));
+        assert!(!Signed::read(&said[1]).expect("it is signed").is_by(&key()));
+    }
+
+    #[test]
+    fn a_mac_covers_the_options_behind_it() {
+        let reversed = Fields {
+            reverse: true,
+            ..Fields::default()
+        };
+        let said = said(&[(3, reversed)]);
+        let signed = Signed::read(&said[0]).expect("it is signed");
+        assert!(signed.is_by(&key()) && !signed.is_last);
+    }
+}

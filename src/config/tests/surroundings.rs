@@ -46,8 +46,8 @@ fn a_pool_of_another_link_is_warned_about_where_it_is_used() {
     ] {
         assert_eq!(on(fine), [""; 0], "{fine:?}");
     }
-    let remedy = "clients on the link itself cannot use such addresses: change the `range`, or the \
-                  addresses of the interface; it is right for clients behind a relay agent alone";
+    let remedy =
+        "only clients behind a relay agent can use it: check the `range` and `ip -6 address`";
     assert_eq!(
         on(&[
             ("2001:db8:8::1", 64),
