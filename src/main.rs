@@ -27,6 +27,18 @@ fn main() -> ExitCode {
     if arguments.check {
         return check::run(&arguments);
     }
+    let program = std::env::args_os()
+        .next()
+        .unwrap_or_else(|| OsString::from("dhcp6s"));
+    let destination = match arguments.foreground {
+        true => Destination::Foreground,
+        false => Destination::Syslog { program: &program },
+    };
+    // From here on, for what is wrong with the configuration is told to the syslog, too.
+    if let Err(error) = logging::start(destination, arguments.verbosity()) {
+        complain(&error.to_string());
+        return ExitCode::FAILURE;
+    }
     let reading = Reading::new(&arguments);
     let config = match prepare(&mut arguments, &reading) {
         Ok(config) => config,
@@ -58,14 +70,26 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     let one = |error: &dyn Error| Some(error.to_string());
     if links::index(&arguments.interface).is_none() {
         let (name, there) = (arguments.interface.clone(), links::names());
+        if !arguments.foreground {
+            tracing::error!(
+                origin = "ifreset",
+                "invalid interface({name}): No such device"
+            );
+        }
         return Err(one(&server::Error::NoInterface { name, there }));
     }
     let tell = |findings: &Findings| {
         diagnostics::print(&findings.in_files);
         findings.beside.iter().for_each(|it| complain(it));
+        // Whoever starts a server in the background may not see what it prints.
+        if !arguments.foreground {
+            diagnostics::log(&findings.in_files);
+            findings.beside.iter().for_each(|it| tracing::warn!("{it}"));
+        }
     };
     let (config, findings) = reading.first().map_err(|findings| {
         tell(&findings);
+        tracing::error!(origin = "main", "failed to parse configuration file");
         None
     })?;
     tell(&findings);
@@ -80,16 +104,6 @@ fn serve(
     reading: Reading,
     detached: Option<Detached>,
 ) -> ExitCode {
-    let program = std::env::args_os()
-        .next()
-        .unwrap_or_else(|| OsString::from("dhcp6s"));
-    let destination = match detached {
-        Some(_) => Destination::Syslog { program: &program },
-        None => Destination::Foreground,
-    };
-    if let Err(error) = logging::start(destination, arguments.verbosity()) {
-        return give_up(detached, &error);
-    }
     let (server, control, engine, store) = match build(arguments, config) {
         Ok(parts) => parts,
         Err(error) => return give_up(detached, &*error),
@@ -126,7 +140,8 @@ type Parts = (Server, Listener, Engine, Box<dyn LeaseStore>);
 
 /// Everything that the server runs on, in the order in which a mistake is cheapest.
 fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>> {
-    let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)?;
+    let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)
+        .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
     let server = Server::bind(&arguments.interface)?;
     let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
     let mut table = LeaseTable::default();

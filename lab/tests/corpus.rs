@@ -48,3 +48,8 @@ fn configurations_are_accepted_or_refused_with_a_reason() {
 fn journals_are_refused_or_gone_on_from() {
     replay("journal", fuzz::journal);
 }
+
+#[test]
+fn frames_of_the_control_channel_are_understood_or_refused() {
+    replay("control", fuzz::control);
+}

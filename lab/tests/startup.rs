@@ -169,10 +169,14 @@ fn a_missing_interface_is_named_together_with_those_that_exist() {
 }
 
 #[test]
-fn a_configuration_that_cannot_be_read_is_one_line() {
+fn a_configuration_that_cannot_be_read_is_named() {
     let Some(bench) = Bench::new() else { return };
     fs::create_dir(bench.path("dhcp6s.conf")).expect("a folder");
-    is_one_line(&bench.refusal(&["-f", "lo"]), &["dhcp6s.conf"]);
+    let said = bench.refusal(&["-f", "lo"]);
+    let (reason, last) = said.split_once('\n').expect("two lines");
+    is_one_line(reason, &["dhcp6s.conf", "cannot be read"]);
+    // What scripts look for.
+    is_one_line(last, &[": main: failed to parse configuration file"]);
 }
 
 #[test]

@@ -38,8 +38,7 @@ pub use times::{Times, renewal};
 
 use crate::config::{Config, Interface};
 use crate::lease::{
-    Change, ChangeLog, IaKey, Lease, LeaseState, LeaseTable, Placement, Prefix, Runs, Secret,
-    Timestamp,
+    ChangeLog, IaKey, LeaseState, LeaseTable, Placement, Prefix, Runs, Secret, Timestamp,
 };
 use crate::wire::{Duid, MessageType};
 use admit::{Kind, Query};
@@ -228,20 +227,16 @@ impl Engine {
     /// others, although its client may go on using it. Says how many there were. The changes are behind those
     /// that the log holds already; until that is durable, a restart brings the binding back.
     pub fn remove(&mut self, now: Timestamp, key: &IaKey, log: &mut ChangeLog) -> usize {
-        self.table.expire(now);
-        let held: Vec<Change> = self.table.active(key).map(Lease::change).collect();
-        for lease in &held {
-            let change = Change {
-                state: LeaseState::Released,
-                changed: now,
-                preferred_until: now,
-                valid_until: now,
-                ..*lease
-            };
-            self.table.apply(&change);
-            log.push(&change);
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.begin(now);
+        self.expire(now, &mut draft);
+        for lease in self.table.active(key) {
+            draft.end(key, lease.prefix(), LeaseState::Released, 0);
         }
-        held.len()
+        let count = draft.changes().len();
+        self.apply(&mut draft, log);
+        self.draft = draft;
+        count
     }
 
     /// States up to `count` leases and counters again from `cursor` on, and says where to go on; `None` at the end.

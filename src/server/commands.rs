@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::reload::{ReadConfig, Reload};
-use super::tell_changes;
+use super::{report, tell_changes};
 use crate::control::Command;
 use crate::engine::Engine;
 use crate::lease::{IaKey, Timestamp};
@@ -48,10 +48,12 @@ impl Commands {
         for key in self.removals.drain(..) {
             let log = &mut batch.outbox.log;
             let logged = log.records().len();
+            engine.observe(tracing::enabled!(tracing::Level::INFO));
             match engine.remove(now, &key, log) {
                 0 => tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}"),
                 count => tracing::info!("binding removed: {key} ({count} leases)"),
             }
+            report::brought_about(engine.events(), true);
             tell_changes(log, logged);
         }
         !batch.outbox.is_empty()

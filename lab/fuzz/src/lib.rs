@@ -15,6 +15,7 @@
 mod answer;
 mod compose;
 mod config;
+mod control;
 mod engine;
 mod input;
 mod journal;
@@ -22,6 +23,7 @@ mod options;
 mod wire;
 
 pub use config::config;
+pub use control::control;
 pub use engine::engine;
 pub use journal::journal;
 pub use wire::wire;

@@ -1,7 +1,6 @@
 //! Frames of the control channel, made from what is known of the original, and not by the server's own code.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use md5::Md5;
+use dhcp6lab::authentication::mac;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The content of a key file, and the secret that it stands for.
@@ -42,9 +41,8 @@ impl Frame {
         let fields = [self.command, self.len.unwrap_or(len), self.version, 0];
         let mut octets: Vec<u8> = fields.iter().flat_map(|it| it.to_be_bytes()).collect();
         octets.extend(self.time.to_be_bytes());
-        let mut mac = Hmac::<Md5>::new_from_slice(self.secret).expect("any key will do");
-        mac.update(&[&octets[..], &[0; 16], &self.body].concat());
-        octets.extend_from_slice(&mac.finalize().into_bytes());
+        let whole = [&octets[..], &[0; 16], &self.body].concat();
+        octets.extend_from_slice(&mac(self.secret, &whole));
         octets.extend_from_slice(&self.body);
         octets
     }

@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::ErrorKind;
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, SocketAddrV6, UdpSocket};
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
@@ -46,7 +45,7 @@ pub(crate) struct Machine {
     second: u32,
     /// By address and interface.
     sockets: HashMap<(Ipv6Addr, u32), UdpSocket>,
-    fences: u8,
+    fences: u32,
 }
 
 impl Machine {
@@ -145,6 +144,35 @@ impl Machine {
         socket
     }
 
+    /// Asks for options once. Says whether there was an answer to that.
+    pub(crate) fn is_answered(&mut self) -> bool {
+        self.is_answered_through(self.index)
+    }
+
+    fn is_answered_through(&mut self, index: u32) -> bool {
+        self.fences += 1;
+        let [_, a, b, c] = self.fences.to_be_bytes();
+        let socket = self.send_through(index, &[11, a, b, c], FENCE, GROUP);
+        socket.set_read_timeout(Some(PAUSE)).expect("a timeout");
+        let mut buffer = [0; 1500];
+        // Answers to earlier ones may have come late.
+        while socket.recv(&mut buffer).is_ok() {
+            if buffer.get(1..4) == Some(&[a, b, c]) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Asks something, and returns the answer.
+    pub(crate) fn ask(&mut self, question: &[u8]) -> Vec<u8> {
+        let socket = self.send(question, CLIENT, GROUP);
+        socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
+        let mut buffer = [0; 1500];
+        let length = socket.recv(&mut buffer).expect("an answer");
+        buffer.get(..length).unwrap_or_default().to_vec()
+    }
+
     /// Asks something of the server, until it has answered that: then it is done with all that came before.
     pub(crate) fn settle(&mut self) {
         self.settle_through(self.index);
@@ -152,19 +180,8 @@ impl Machine {
 
     /// The same at another interface of the client.
     pub(crate) fn settle_through(&mut self, index: u32) {
-        self.fences = self.fences.wrapping_add(1);
-        let question = [11, 0xfe, 0, self.fences];
         let deadline = Instant::now() + PATIENCE;
-        loop {
-            let socket = self.send_through(index, &question, FENCE, GROUP);
-            socket.set_read_timeout(Some(PAUSE)).expect("a timeout");
-            let mut buffer = [0; 1500];
-            while let Ok(length) = socket.recv(&mut buffer) {
-                let id = |octets: &[u8]| octets.get(1..4).map(<[u8]>::to_vec);
-                if id(buffer.get(..length).unwrap_or_default()) == id(&question) {
-                    return;
-                }
-            }
+        while !self.is_answered_through(index) {
             assert!(Instant::now() < deadline, "the server does not answer");
         }
     }
@@ -177,14 +194,12 @@ impl Machine {
     /// Ends the process whose number is in that file, and waits until it has.
     pub(crate) fn end(&mut self, pid_file: &str) {
         let pid = Pid::from_raw(self.pid(pid_file));
+        await_idle(pid);
         kill(pid, Signal::SIGTERM).expect("it runs");
         let deadline = Instant::now() + PATIENCE;
         while is_there(pid) {
             assert!(Instant::now() < deadline, "it does not end");
-            // The original overlooks a signal that comes while it works, until there is work again.
-            let socket = self.send(&[11, 0xfe, 0, 0], FENCE, GROUP);
-            socket.set_read_timeout(Some(PAUSE)).expect("a timeout");
-            let _ = socket.recv(&mut [0; 1500]);
+            std::thread::yield_now();
         }
     }
 
@@ -209,8 +224,6 @@ fn lay_second(server: &Namespace, client: &Namespace) {
     let pair = format!("link add {SECOND} type veth peer name {SECOND} netns {other}");
     ip(server, &pair);
     let address = |address: String| format!("addr add {address} dev {SECOND} nodad");
-    ip(server, &address("2001:db8:2::1/64".to_owned()));
-    ip(client, &address(format!("{FENCE}/64")));
     for namespace in [server, client] {
         ip(namespace, &format!("link set {SECOND} up"));
     }
@@ -218,6 +231,8 @@ fn lay_second(server: &Namespace, client: &Namespace) {
         let watch = Watch::new(namespace).expect("word of changes");
         watch.until_ready(namespace, SECOND).expect("an address");
     }
+    ip(server, &address("2001:db8:2::1/64".to_owned()));
+    ip(client, &address(format!("{FENCE}/64")));
 }
 
 fn devices() -> nix::Result<()> {
@@ -290,11 +305,27 @@ impl Drop for Syslog {
 
 /// Whether a process runs. One that has ended and that nobody has waited for yet does not.
 pub(crate) fn is_there(pid: Pid) -> bool {
+    state_of(pid).is_some_and(|it| it != 'Z')
+}
+
+/// Waits until a process waits: the original loses a signal that comes while it works, or is stuck for good if it
+/// is about to write to its log.
+pub(crate) fn await_idle(pid: Pid) {
+    let deadline = Instant::now() + PATIENCE;
+    while state_of(pid) != Some('S') {
+        assert!(Instant::now() < deadline, "it never rests");
+        std::thread::yield_now();
+    }
+}
+
+/// The letter that the kernel has for the state of a process.
+fn state_of(pid: Pid) -> Option<char> {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => !stat.contains(") Z "),
+        Ok(stat) => stat.rsplit(") ").next()?.chars().next(),
         Err(error) => {
-            assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
-            false
+            let gone = [Some(libc::ESRCH), Some(libc::ENOENT)];
+            assert!(gone.contains(&error.raw_os_error()), "{error}");
+            None
         }
     }
 }
