@@ -379,9 +379,9 @@ mod tests {
 
     #[test]
     fn a_word_that_is_no_step_is_refused_with_what_may_be_meant() {
-        let error = refused_step("  - reboot: server");
+        let error = refused_step("  - restrat: server");
         assert!(
-            error.contains("step 1: `reboot` is not a step; did you mean `restart`?"),
+            error.contains("step 1: `restrat` is not a step; did you mean `restart`?"),
             "{error}"
         );
     }
