@@ -377,6 +377,17 @@ fn who_watches_expects_nothing() {
 }
 
 #[test]
+fn who_watches_a_reload_sees_what_came_of_it() {
+    // The puppet takes this configuration, and knows of this binding.
+    let steps = "  - reload: { config: \"good\", refused: true }\n  - remove: { client: first, ia_na: 1, unknown: true }\n";
+    let expected = [
+        "— reload with another configuration",
+        "— remove IA_NA 1 of first",
+    ];
+    assert_eq!(watched(steps, Vec::new()), expected);
+}
+
+#[test]
 fn what_is_watched_ends_with_the_server() {
     let steps = format!("{SOLICIT_ONE}  - expect: advertise\n{SOLICIT_ONE}  - expect: advertise\n");
     let ended = ["✗ the server ended: SIGSEGV"];
