@@ -72,6 +72,8 @@ impl Bench {
         command.args(["-k", "/dev/null"]);
         command.arg("--duid").arg(self.path("dhcp6s_duid"));
         command.arg("--leases").arg(self.path("leases"));
+        // As Debian's start script has it: no key, and no complaint about that.
+        command.args(["-k", "/dev/null"]);
     }
 
     /// Lets everybody use the folder; returns a copy of the server in it.
