@@ -114,6 +114,10 @@ fn tell(error: &key::Error) {
                 "no shared key found. dhcp6s will not listen on a control port."
             );
         }
+        // To have none is no mistake. The original logs it as an error at every start.
+        key::Error::Open { source, .. } if source.kind() == ErrorKind::NotFound => {
+            tracing::info!(origin, notice = true, "{error}");
+        }
         key::Error::Open { .. } | key::Error::Read { .. } | key::Error::NotBase64(_) => {
             tracing::error!(origin, "{error}");
         }

@@ -51,7 +51,7 @@ impl Commands {
             engine.observe(tracing::enabled!(tracing::Level::INFO));
             match engine.remove(now, &key, log) {
                 0 => tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}"),
-                count => tracing::info!("binding removed: {key} ({count} leases)"),
+                count => tracing::info!("removed by the operator: {key}, {count} leases"),
             }
             report::brought_about(engine.events(), true);
             tell_changes(log, logged);

@@ -5,10 +5,16 @@
 //! keeps the original server from answering even the fence: then its log has to tell that it is done.
 
 use std::ffi::OsString;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use dhcp6s::control::client::{self, Sent};
+use dhcp6s::control::frame::Request;
+use dhcp6s::control::{self, Key};
+use dhcp6s::lease::{IaKey, IaKind};
+use dhcp6s::wire::Duid;
 use nix::sys::signal::Signal;
 
 use crate::link::{self, Namespace};
@@ -45,7 +51,8 @@ pub(super) const KEY_FILE: &str = "dhcp6sctlkey";
 /// The only place where the original looks for its DUID.
 const WIDE_STATE: &str = "/var/lib/dhcpv6";
 /// What it takes to tell it something, and where it listens.
-const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
+pub(super) const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
+const KEY_OCTETS: &[u8] = b"the lab's key";
 const CONTROL_PORT: u16 = 5547;
 /// What tells it; Debian's package wide-dhcpv6-client has it.
 const WIDE_CONTROL: &str = "/usr/sbin/dhcp6ctl";
@@ -99,8 +106,6 @@ impl Product {
                          wide-dhcpv6-server, or make the folder"
                     )));
                 }
-                std::fs::write(folder.join(KEY_FILE), KEY)
-                    .map_err(|error| RigError(format!("cannot write a control key: {error}")))?;
                 Ok(namespace.mount_over(folder, place)?)
             }
         }
@@ -148,11 +153,26 @@ impl Product {
         }
     }
 
-    /// How it is told to do something; `None` if the lab cannot tell it.
-    pub(super) fn way_to_tell(self, order: &Order<'_>, folder: &Path) -> Option<Way> {
+    /// How it is told to do something. Our server is told to forget by the codec that it hears with, the original
+    /// by its own program.
+    ///
+    /// # Errors
+    /// No client has such a DUID.
+    pub(super) fn way_to_tell(self, order: &Order<'_>, folder: &Path) -> Result<Way, RigError> {
         match (self, order) {
-            (Self::Dhcp6s, Order::Reload) => Some(Way::Signal(Signal::SIGHUP)),
-            (Self::Dhcp6s, Order::Remove(..)) => None,
+            (Self::Dhcp6s, Order::Reload) => Ok(Way::Signal(Signal::SIGHUP)),
+            (Self::Dhcp6s, Order::Remove(duid, ia)) => {
+                let (kind, iaid) = match *ia {
+                    IaName::Na(iaid) => (IaKind::Na, iaid),
+                    IaName::Pd(iaid) => (IaKind::Pd, iaid),
+                };
+                let duid =
+                    Duid::new(duid).ok_or_else(|| RigError("no binding has such a DUID".into()))?;
+                let key = IaKey { duid, kind, iaid };
+                Ok(Way::Request(Request::Command(control::Command::Remove(
+                    key,
+                ))))
+            }
             (Self::Wide, order) => {
                 let mut command = Command::new(WIDE_CONTROL);
                 command.arg("-S").arg("-k").arg(folder.join(KEY_FILE));
@@ -169,7 +189,7 @@ impl Product {
                         command.args([iaid.to_string(), octets.join(":")])
                     }
                 };
-                Some(Way::Command(command))
+                Ok(Way::Command(command))
             }
         }
     }
@@ -197,6 +217,22 @@ pub(super) enum Way {
     Signal(Signal),
     /// By a program that runs beside it.
     Command(Command),
+    /// Through its control port.
+    Request(Request),
+}
+
+/// Sends a request to the control port of the server in this namespace.
+///
+/// # Errors
+/// It does not take it.
+pub(super) fn request(request: Request, namespace: &Namespace) -> Result<(), RigError> {
+    let address = SocketAddr::from((Ipv6Addr::LOCALHOST, CONTROL_PORT));
+    let send = move || client::send(&request, &Key::new(KEY_OCTETS), address);
+    match namespace.run(send) {
+        Ok(Sent::Closed) => Ok(()),
+        Ok(Sent::Open) => Err(RigError("the server does not end a connection".into())),
+        Err(error) => Err(RigError(format!("the server cannot be told: {error}"))),
+    }
 }
 
 /// Whether somebody listens at that port, by the system's table of TCP sockets.
@@ -265,11 +301,14 @@ fn obeyed(line: &str) -> Option<bool> {
             _ => None,
         };
     }
+    if line.contains(": removed by the operator: ") {
+        return Some(true);
+    }
     let (_, rest) = line
         .split_once("server6_do_ctlcommand: ")
         .or(line.split_once("remove_binding: "))?;
     match rest {
-        "no such binding" => Some(false),
+        it if it.starts_with("no such binding") => Some(false),
         it if it.starts_with("remove a binding") => Some(true),
         _ => None,
     }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{Ear, Files, KEY_FILE, Order, Product, Said, Way};
+use crate::rig::product::{self, Ear, Files, KEY_FILE, Order, Product, Said, Way};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -99,7 +99,7 @@ impl Server {
             leases: None,
         };
         server.configure(config)?;
-        server.share_key("")?;
+        server.share_key(product::KEY)?;
         server.write("dhcp6s_secret", &SECRET)?;
         // The original server's format: a length as this machine writes it, then the DUID.
         let length = u16::try_from(SERVER_DUID.len()).expect("a DUID has at most 130 octets");
@@ -182,8 +182,8 @@ impl Server {
         self.write("dhcp6s.conf", config.as_bytes())
     }
 
-    /// Gives it the content of its key file, which it reads when it starts. Without a key, which is how it is at
-    /// first, it opens no control port.
+    /// Gives it another key file, which it reads when it starts, instead of the lab's own. Without a key it opens no
+    /// control port.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -356,11 +356,11 @@ impl Server {
         match self
             .program
             .product()
-            .way_to_tell(order, self.folder.path())
+            .way_to_tell(order, self.folder.path())?
         {
-            Some(Way::Signal(signal)) => running.process.signal(signal)?,
-            Some(Way::Command(command)) => drop(self.namespace.command(command)?),
-            None => return Err(RigError("play this scenario on the simulated rig".into())),
+            Way::Signal(signal) => running.process.signal(signal)?,
+            Way::Command(command) => drop(self.namespace.command(command)?),
+            Way::Request(request) => product::request(request, &self.namespace)?,
         }
         Ok(())
     }

@@ -160,8 +160,8 @@ impl Scenario {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
                 Some("only on sim: it lets more than 5 s pass")
             }
-            Step::Remove(_) => Some("only on sim: it removes a binding"),
             Step::Advance(_)
+            | Step::Remove(_)
             | Step::Reload(_)
             | Step::Disk(_)
             | Step::Send(_)
