@@ -83,8 +83,7 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
         findings.beside.iter().for_each(|it| complain(it));
         // Whoever starts a server in the background may not see what it prints.
         if !arguments.foreground {
-            diagnostics::log(&findings.in_files);
-            findings.beside.iter().for_each(|it| tracing::warn!("{it}"));
+            findings.log();
         }
     };
     let (config, findings) = reading.first().map_err(|findings| {
@@ -153,7 +152,8 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
             for cut in &recovery.cuts {
                 tracing::warn!("{cut}");
             }
-            tracing::info!("{} leases from {} records", table.len(), recovery.records);
+            let (leases, records) = (table.len(), recovery.records);
+            tracing::info!("leases in force or remembered: {leases}, read from {records} records");
             Box::new(journal)
         }
     };

@@ -61,6 +61,10 @@ const MORE: &[More] = &[
         why: "Dates of keys with something behind them, and days that their month does not have.",
     },
     More {
+        holding: &["the secret is empty"],
+        why: "Keys with an empty secret: anybody can sign with them.",
+    },
+    More {
         holding: &["in another spelling", "is without a name"],
         why: "Names that differ in capitals or a dot at the end: to a client they are the same, and one of them is \
               sent. Empty names: nothing is sent, where the original sends an option with nothing in it.",

@@ -221,6 +221,28 @@ fn a_file_that_is_missing_is_no_reason_to_forget_everything() {
 }
 
 #[test]
+fn an_included_file_that_is_gone_keeps_the_configuration_and_one_that_never_was_does_not() {
+    let Some(bench) = Bench::new() else { return };
+    let includes = "include \"servers.conf\"; include \"local.conf\";\n";
+    bench.write("dhcp6s.conf", includes);
+    bench.write("servers.conf", &name_servers(1));
+    let (process, mut log) = bench.start(&[]);
+    bench.write("servers.conf", &name_servers(2));
+    reload(&process, &mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    fs::remove_file(bench.path("servers.conf")).expect("removed");
+    let lines = reload(&process, &mut log, REFUSED);
+    let gone = "servers.conf: there is no such file any more";
+    assert!(lines.iter().any(|it| it.ends_with(gone)), "{lines:?}");
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    // Whoever does without it says so.
+    bench.write("dhcp6s.conf", &name_servers(3));
+    reload(&process, &mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[3]));
+    end(process);
+}
+
+#[test]
 fn all_mistakes_are_in_the_log_ahead_of_the_verdict() {
     let Some(bench) = Bench::new() else { return };
     bench.write("dhcp6s.conf", &name_servers(1));
@@ -231,7 +253,7 @@ fn all_mistakes_are_in_the_log_ahead_of_the_verdict() {
     );
     let said = reload(&process, &mut log, REFUSED);
     let at = |text: &str| said.iter().position(|it| it.contains(text));
-    let (first, second) = (at("dhcp6s.conf:1:20:"), at("dhcp6s.conf:2:"));
+    let (first, second) = (at("dhcp6s.conf:1 "), at("dhcp6s.conf:2 "));
     assert!(first.is_some() && first < second, "{said:#?}");
     assert!(second < at(REFUSED), "{said:#?}");
     // Lines are counted from the top each time.
