@@ -10,7 +10,7 @@ use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
-use dhcp6s::server::process::{Detached, PidFile, Role};
+use dhcp6s::server::process::{self, Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
 use std::error::Error;
@@ -26,6 +26,10 @@ fn main() -> ExitCode {
     };
     if arguments.check {
         return check::run(&arguments);
+    }
+    if let Err(error) = process::hold_hangups() {
+        complain(&format!("cannot hold back SIGHUP: {error}"));
+        return ExitCode::FAILURE;
     }
     let program = std::env::args_os()
         .next()

@@ -2,6 +2,7 @@
 //! while. What becomes of leases is told by `scenarios/reload`.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -310,6 +311,31 @@ fn a_server_that_reads_for_ever_can_be_told_to_end() {
     until(&mut log, "received SIGHUP");
     end(process);
     assert!(!bench.path("pid").exists());
+}
+
+#[test]
+fn who_asks_for_a_reload_before_the_server_serves_gets_it_then() {
+    let Some(bench) = Bench::new() else { return };
+    let config = fifo(&bench, "dhcp6s.conf");
+    let mut command = bench.command(&["-f", "-d"]);
+    command.stderr(Stdio::piped());
+    let mut process = bench.namespace.spawn(command).expect("it starts");
+    let mut log = Log::new(process.take_stderr().expect("a pipe")).expect("a log");
+    // It has begun to read when there is somebody to write for, and cannot serve before it has read.
+    let mut first = fs::OpenOptions::new()
+        .write(true)
+        .open(&config)
+        .expect("somebody reads");
+    process.signal(Signal::SIGHUP).expect("it is there");
+    first
+        .write_all(name_servers(1).as_bytes())
+        .expect("somebody reads");
+    drop(first);
+    until(&mut log, "received SIGHUP");
+    fs::write(&config, name_servers(2)).expect("somebody reads");
+    until(&mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    end(process);
 }
 
 /// How many entries a folder of the process has in /proc.
