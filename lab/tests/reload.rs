@@ -210,7 +210,7 @@ fn relative_paths_mean_the_same_files_to_a_server_in_the_background() {
         "include \"servers.conf\"; include \"further.conf\";\n",
     );
     kill(server, Signal::SIGHUP).expect("it runs");
-    // Its log goes to a syslog that is not there: what it does tells.
+    // Nobody hears what it says to the syslog: what it does tells.
     let deadline = Instant::now() + PATIENCE;
     while bench.name_servers() != addresses(&[2]) {
         assert!(Instant::now() < deadline, "it does not reload");
