@@ -134,7 +134,10 @@ fn an_interrupt_leaves_nothing_behind() {
     // A server that says that it runs, and never that it serves.
     let server = folder.path().join("server");
     let pipe = folder.path().join("pipe");
-    let script = format!("#!/bin/sh\necho > {}\nexec sleep 1000\n", pipe.display());
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo dhcp6s 0; exit; fi\necho > {}\nexec sleep 1000\n",
+        pipe.display()
+    );
     fs::write(&server, script).expect("a file");
     fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).expect("it is ours");
     mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");

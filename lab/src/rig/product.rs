@@ -5,10 +5,12 @@
 //! keeps the original server from answering even the fence: then its log has to tell that it is done.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use dhcp6s::control::client::{self, Sent};
 use dhcp6s::control::frame::Request;
@@ -17,8 +19,9 @@ use dhcp6s::lease::{IaKey, IaKind};
 use dhcp6s::wire::Duid;
 use nix::sys::signal::Signal;
 
-use crate::link::{self, Namespace};
+use crate::link::{self, Namespace, Process};
 use crate::rig::fence::FENCE_ADDRESS;
+use crate::rig::server::PATIENCE;
 use crate::rig::{INTERFACE, IaName, RigError};
 
 /// A server that the lab knows how to run.
@@ -68,16 +71,29 @@ impl Product {
     }
 
     /// Which one a program is, by what it says when it is asked for its version; `None` if that is neither
-    /// ours, which tells, nor the original, which knows no such option and lists those that it does.
+    /// ours, which tells, nor the original, which knows no such option and lists those that it does, or if it
+    /// does not end.
     ///
     /// # Errors
     /// It cannot be run.
-    pub fn of(program: &Path) -> std::io::Result<Option<Self>> {
-        let output = Command::new(program)
-            .arg("--version")
-            .stdin(Stdio::null())
-            .output()?;
-        Ok(Self::by_words(&output.stdout, &output.stderr))
+    pub fn of(program: &Path) -> io::Result<Option<Self>> {
+        let (mut stdout, mut stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
+        let mut command = Command::new(program);
+        command.arg("--version").stdin(Stdio::null());
+        command.stdout(stdout.try_clone()?);
+        command.stderr(stderr.try_clone()?);
+        let mut process = Process::spawn(command).map_err(io::Error::other)?;
+        let ended = process.wait(Instant::now() + PATIENCE);
+        if ended.map_err(io::Error::other)?.is_none() {
+            return Ok(None);
+        }
+        let said = |file: &mut File| -> io::Result<Vec<u8>> {
+            let mut octets = Vec::new();
+            file.seek(SeekFrom::Start(0))?;
+            file.take(1 << 16).read_to_end(&mut octets)?;
+            Ok(octets)
+        };
+        Ok(Self::by_words(&said(&mut stdout)?, &said(&mut stderr)?))
     }
 
     fn by_words(stdout: &[u8], stderr: &[u8]) -> Option<Self> {
