@@ -45,7 +45,7 @@ Files:
   leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there.
   dhcp6sctlkey   the key shared with dhcp6ctl: a secret in base64 on the first line. Without it
                  nobody can command the server, and it opens no port.
-                   head -c 16 /dev/urandom | base64 >/etc/wide-dhcpv6/dhcp6sctlkey
+                   (umask 077; head -c 16 /dev/urandom | base64 >/etc/wide-dhcpv6/dhcp6sctlkey)
   dhcp6s.pid     the number of the running process.
 
 Signals:

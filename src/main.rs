@@ -10,7 +10,7 @@ use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
-use dhcp6s::server::process::{Detached, PidFile, Role};
+use dhcp6s::server::process::{self, Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
 use std::error::Error;
@@ -26,6 +26,10 @@ fn main() -> ExitCode {
     };
     if arguments.check {
         return check::run(&arguments);
+    }
+    if let Err(error) = process::hold_hangups() {
+        complain(&format!("cannot hold back SIGHUP: {error}"));
+        return ExitCode::FAILURE;
     }
     let program = std::env::args_os()
         .next()
@@ -83,8 +87,7 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
         findings.beside.iter().for_each(|it| complain(it));
         // Whoever starts a server in the background may not see what it prints.
         if !arguments.foreground {
-            diagnostics::log(&findings.in_files);
-            findings.beside.iter().for_each(|it| tracing::warn!("{it}"));
+            findings.log();
         }
     };
     let (config, findings) = reading.first().map_err(|findings| {
@@ -153,7 +156,8 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
             for cut in &recovery.cuts {
                 tracing::warn!("{cut}");
             }
-            tracing::info!("{} leases from {} records", table.len(), recovery.records);
+            let (leases, records) = (table.len(), recovery.records);
+            tracing::info!("leases in force or remembered: {leases}, read from {records} records");
             Box::new(journal)
         }
     };

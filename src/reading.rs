@@ -7,10 +7,12 @@
 
 use crate::cli::Arguments;
 use crate::config::{self, Config, Diagnostic, Sources};
+use crate::diagnostics;
 use crate::server::links;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// What there is to tell the operator about a configuration.
 #[derive(Debug, Default)]
@@ -22,19 +24,21 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// One line for each.
-    fn lines(&self) -> Vec<String> {
-        let in_files = self.in_files.iter().map(ToString::to_string);
-        in_files.chain(self.beside.iter().cloned()).collect()
+    /// Logs all of it, what is beside the files as a warning.
+    pub fn log(&self) {
+        diagnostics::log(&self.in_files);
+        self.beside.iter().for_each(|it| tracing::warn!("{it}"));
     }
 }
 
 /// How the configuration is read.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reading {
     arguments: Arguments,
     /// Where the server was started; unknown if that directory was gone by then.
     directory: Option<PathBuf>,
+    /// The files that the configuration in force is made of.
+    files: Mutex<Vec<String>>,
 }
 
 impl Reading {
@@ -44,6 +48,7 @@ impl Reading {
         Self {
             arguments: arguments.clone(),
             directory: std::env::current_dir().ok(),
+            files: Mutex::default(),
         }
     }
 
@@ -55,19 +60,24 @@ impl Reading {
         self.read(false)
     }
 
-    /// Reads it once more. A missing file is a mistake now: it is about to be replaced, or was removed by
-    /// accident, and an empty configuration would take from every client what it has.
-    ///
-    /// # Errors
-    /// All mistakes and warnings, one line each, if there is at least one mistake.
-    pub fn again(&self) -> Result<(Config, Vec<String>), Vec<String>> {
+    /// Reads it once more, and logs what there is to say about it; `None` if it cannot be used. A file that is
+    /// gone since it was last read is a mistake now: it is about to be replaced, or was removed by accident, and
+    /// without what it says clients would lose what they have.
+    #[must_use]
+    pub fn again(&self) -> Option<Config> {
         match self.read(true) {
-            Ok((config, findings)) => Ok((config, findings.lines())),
-            Err(findings) => Err(findings.lines()),
+            Ok((config, findings)) => {
+                findings.log();
+                Some(config)
+            }
+            Err(findings) => {
+                findings.log();
+                None
+            }
         }
     }
 
-    fn read(&self, must_exist: bool) -> Result<(Config, Findings), Findings> {
+    fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {
         let served = &self.arguments.interface;
         let path = &self.arguments.config;
         let sources = Sources {
@@ -82,8 +92,13 @@ impl Reading {
             in_files: found,
             ..Findings::default()
         })?;
-        if loaded.files.is_empty() && must_exist {
-            findings.beside = vec![format!("{path}: there is no such file")];
+        let mut last = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let first_is_missing = again && loaded.files.is_empty();
+        let is_lost = |it: &&String| first_is_missing || last.contains(it);
+        let lost: Vec<String> = loaded.missing.iter().filter(is_lost).cloned().collect();
+        if !lost.is_empty() {
+            let text = |it| format!("{it}: there is no such file any more");
+            findings.beside = lost.iter().map(text).collect();
             return Err(findings);
         }
         let mut config = loaded.config;
@@ -93,6 +108,7 @@ impl Reading {
             findings.beside.push(twice.to_string());
             return Err(findings);
         }
+        *last = loaded.files;
         Ok((config, findings))
     }
 

@@ -6,6 +6,9 @@ use std::sync::OnceLock;
 
 use crate::rig::RigError;
 
+/// The server that ours replaces, where Debian installs it, and the package.
+pub const ORIGINAL: (&str, &str) = ("/usr/sbin/dhcp6s", "wide-dhcpv6-server");
+
 /// The server to test: the one that the environment variable `DHCP6S` names; in a checkout the one of the
 /// workspace, built now if it is not up to date; else the one beside this program.
 ///

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use dhcp6lab::link::Namespace;
+use dhcp6lab::link::owner::temporary_folder;
 use tempfile::TempDir;
 
 #[path = "support/server.rs"]
@@ -25,7 +26,7 @@ struct Folder(TempDir);
 
 impl Folder {
     fn new(configuration: impl AsRef<[u8]>) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+        let folder = temporary_folder().expect("a folder");
         fs::write(folder.path().join("dhcp6s.conf"), configuration).expect("a configuration");
         Self(folder)
     }
@@ -190,7 +191,7 @@ fn whoever_may_read_the_files_can_check_them_without_a_network() {
     let folder = Folder::new(
         "interface eth0 { address-pool lan 10; };\npool lan { range 2001:db8::1 to 2001:db8::2; };",
     );
-    let program = tempfile::tempdir().expect("a folder");
+    let program = temporary_folder().expect("a folder");
     let program_path = program.path().join("dhcp6s");
     fs::copy(server::path(), &program_path).expect("a copy that anybody can run");
     for path in [folder.0.path(), program.path()] {

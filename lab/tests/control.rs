@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use dhcp6lab::link::log::Log;
+use dhcp6lab::link::owner::temporary_folder;
 use dhcp6lab::link::{Namespace, Process};
 use dhcp6lab::rig::server::PATIENCE;
 use frame::{Frame, KEY_FILE, RELOAD, REMOVE, START, STOP, now};
@@ -41,7 +42,7 @@ impl Bench {
         }
         let bench = Self {
             namespace: Namespace::new().expect("a namespace"),
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: temporary_folder().expect("a folder"),
         };
         bench.write("dhcp6s.conf", b"");
         bench.write("key", KEY_FILE.as_bytes());

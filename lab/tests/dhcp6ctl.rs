@@ -10,8 +10,9 @@ use dhcp6lab::clients::session::Session;
 use dhcp6lab::clients::site::{ADDRESS, HOST, PREFIX, Site};
 use dhcp6lab::clients::{Client as _, Dhcp6c, Identity, Wants};
 use dhcp6lab::link::Namespace;
+use dhcp6lab::link::owner::temporary_folder;
 use dhcp6lab::link::watch::Assigned;
-use dhcp6lab::program::control_command;
+use dhcp6lab::program::{ORIGINAL, control_command};
 use dhcp6lab::rig::server::{PATIENCE, Program};
 use frame::KEY_FILE;
 use rstest::rstest;
@@ -23,7 +24,6 @@ mod frame;
 mod server;
 mod support;
 
-const ORIGINAL_SERVER: (&str, &str) = ("/usr/sbin/dhcp6s", "wide-dhcpv6-server");
 const ORIGINAL_COMMAND: (&str, &str) = ("/usr/sbin/dhcp6ctl", "wide-dhcpv6-client");
 
 /// Which of two programs of the same name.
@@ -37,7 +37,7 @@ impl Whose {
     fn server(self) -> Program {
         match self {
             Self::Ours => server::path().as_path().into(),
-            Self::Original => Program::Wide(ORIGINAL_SERVER.0.into()),
+            Self::Original => Program::Wide(ORIGINAL.0.into()),
         }
     }
 
@@ -153,7 +153,7 @@ fn obtain(site: &Site, number: u8, wants: Wants, count: usize) -> Session<'stati
 }
 
 fn commands(server: Whose, whose: Whose) {
-    if !support::can_run(&[Dhcp6c.program(), ORIGINAL_COMMAND, ORIGINAL_SERVER]) {
+    if !support::can_run(&[Dhcp6c.program(), ORIGINAL_COMMAND, ORIGINAL]) {
         return;
     }
     let mut place = Place::new(server, whose);
@@ -283,7 +283,7 @@ fn what_keeps_a_command_from_being_sent_is_told() {
         return;
     }
     let namespace = Namespace::new().expect("a namespace");
-    let folder = tempfile::tempdir().expect("a folder");
+    let folder = temporary_folder().expect("a folder");
     let file = |name: &str, content: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).expect("a file");

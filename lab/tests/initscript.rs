@@ -7,12 +7,14 @@ use std::net::{SocketAddrV6, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use dhcp6lab::link::owner::temporary_folder;
 use dhcp6lab::link::run_to_end;
 use dhcp6lab::rig::server::PATIENCE;
 use machine::message::{client, message, relayed};
 use machine::{CLIENT_GLOBAL, Machine, ORIGINAL, SECOND, SERVER_GLOBAL, is_there};
 use nix::unistd::Pid;
 use rstest::rstest;
+use tempfile::TempDir;
 
 #[path = "support/machine.rs"]
 mod machine;
@@ -28,6 +30,8 @@ const NEEDS: [(&str, &str); 4] = [
     ("/lib/lsb/init-functions", "sysvinit-utils"),
 ];
 const DEFAULTS: &str = "/etc/default/wide-dhcpv6-server";
+/// The file that is seen there instead, in a folder of the test's own.
+const CHOSEN: &str = "defaults";
 const CONFIG: &str = "\
 interface eth0 { address-pool first 300 600; };
 interface eth1 { address-pool second 300 600; };
@@ -39,7 +43,7 @@ pool second { range 2001:db8:2::1000 to 2001:db8:2::10ff; };
 struct Installed {
     machine: Machine,
     script: PathBuf,
-    defaults: tempfile::NamedTempFile,
+    folder: TempDir,
 }
 
 impl Installed {
@@ -54,21 +58,23 @@ impl Installed {
         let script = script.expect("the package has a start script").into();
         let machine = Machine::new();
         machine.write("/etc/wide-dhcpv6/dhcp6s.conf", CONFIG.as_bytes());
-        let defaults = tempfile::NamedTempFile::new().expect("a file");
-        for (what, place) in [(program, ORIGINAL.0), (defaults.path(), DEFAULTS)] {
+        let folder = temporary_folder().expect("a folder");
+        let defaults = folder.path().join(CHOSEN);
+        fs::write(&defaults, "").expect("a file");
+        for (what, place) in [(program, ORIGINAL.0), (&*defaults, DEFAULTS)] {
             let mounted = machine.namespace.mount_over(what, Path::new(place));
             mounted.expect("a file in place of another");
         }
         Some(Self {
             machine,
             script,
-            defaults,
+            folder,
         })
     }
 
     fn choose(&self, interfaces: &str, verbosity: u8) {
         let text = format!("INTERFACES=\"{interfaces}\"\nVERBOSE={verbosity}\n");
-        fs::write(self.defaults.path(), text).expect("the defaults");
+        fs::write(self.folder.path().join(CHOSEN), text).expect("the defaults");
     }
 
     /// Has the script do something. Returns its status and what it printed.

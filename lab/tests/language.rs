@@ -11,10 +11,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use dhcp6lab::program::ORIGINAL;
 use dhcp6s::config::{Diagnostic, Severity, Sources, load, read_bounded, utc};
 use dhcp6s::lease::Timestamp;
 use examples::{Example, folder};
-use original::{INTERFACES, Original, PROGRAM, Verdict};
+use original::{INTERFACES, Original, Verdict};
 
 #[path = "support/examples.rs"]
 mod examples;
@@ -59,6 +60,10 @@ const MORE: &[More] = &[
     More {
         holding: &["behind the date is not read", "there is no such day"],
         why: "Dates of keys with something behind them, and days that their month does not have.",
+    },
+    More {
+        holding: &["the secret is empty"],
+        why: "Keys with an empty secret: anybody can sign with them.",
     },
     More {
         holding: &["in another spelling", "is without a name"],
@@ -142,7 +147,7 @@ fn only_more(found: &[Diagnostic], kinds: &mut BTreeSet<&str>) -> bool {
 
 #[test]
 fn the_original_comes_to_the_same_verdict_or_the_file_says_why_not() {
-    if !support::can_run(&[PROGRAM]) {
+    if !support::can_run(&[ORIGINAL]) {
         return;
     }
     let original = Original::new().unwrap_or_else(|error| panic!("{error}"));

@@ -15,6 +15,7 @@ use dhcp6lab::rig::{INTERFACE, SERVER_DUID};
 use machine::message::{client, ia_na, ia_pd, message, option, relayed, server as named};
 use machine::{CLIENT, CLIENT_GLOBAL, GROUP, Machine, ORIGINAL, SERVER_GLOBAL};
 use nix::sys::signal::Signal;
+use nix::unistd::Pid;
 use rstest::rstest;
 
 #[path = "support/machine.rs"]
@@ -30,7 +31,7 @@ pool one { range 2001:db8:1::1000 to 2001:db8:1::1000; };
 host two { duid 00:03:00:01:02:00:00:00:00:c2; prefix 2001:db8:200::/56 100 200; };
 host five { duid 00:03:00:01:02:00:00:00:00:c5; address 2001:db8:1::c5 100 200; };
 host six { duid 00:03:00:01:02:00:00:00:00:c6; prefix 2001:db8:600::/56 infinity; };
-host seven { duid 00:03:00:01:02:00:00:00:00:c7; prefix 2001:db8:700::/56 1 1; };
+host seven { duid 00:03:00:01:02:00:00:00:00:c7; prefix 2001:db8:700::/56 3 3; };
 ";
 
 /// The origins and the first words of lines that are compared: those that scripts know.
@@ -147,7 +148,7 @@ fn converse(machine: &mut Machine) {
         machine.send(&step, CLIENT_GLOBAL, SERVER_GLOBAL);
         machine.settle();
     }
-    // The original arms the timer of a binding when it is used again.
+    // The original arms the timer of a binding when it is used again, which has to be before its time is over.
     for _ in 0..2 {
         let step = message(3, &[client(0xc7), ours(), ia_pd(7, None)]);
         machine.send(&step, CLIENT, GROUP);
@@ -227,7 +228,7 @@ impl Run {
     }
 
     fn end(mut self) -> Vec<Said> {
-        self.machine.end(PID_FILE);
+        self.machine.end(Pid::from_raw(self.pid));
         if let Place::Stderr(_, log) = &self.place {
             let deadline = Instant::now() + PATIENCE;
             wait(&[log.as_fd()], deadline).expect("a pipe");
@@ -414,8 +415,11 @@ fn an_interrupt_is_named_by_its_number() {
         return;
     }
     let mut run = Run::new(&server::path(), &["-f", "-d"]);
-    if let Place::Stderr(process, _) = &run.place {
-        process.signal(Signal::SIGINT).expect("it runs");
-    }
-    run.until("server6_signal: received a signal (2)");
+    let Place::Stderr(process, log) = &mut run.place else {
+        unreachable!("it runs in the foreground");
+    };
+    process.signal(Signal::SIGINT).expect("it runs");
+    let word = "server6_signal: received a signal (2)";
+    let said = log.until(word, Instant::now() + PATIENCE);
+    assert!(said.expect("a pipe").is_some(), "{}", log.tail());
 }

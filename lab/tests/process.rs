@@ -56,15 +56,14 @@ fn fate_of(machine: &mut Machine, mut command: Command) -> (Fate, Vec<String>) {
         assert!(Instant::now() < deadline, "neither answers nor ends");
     };
     if fate == Serves {
-        end(process);
+        end(machine, process);
     }
     (fate, log.lines().expect("lines"))
 }
 
-fn end(mut process: Process) {
+fn end(machine: &mut Machine, mut process: Process) {
     let number = i32::try_from(process.id()).expect("a number");
-    machine::await_idle(Pid::from_raw(number));
-    process.signal(Signal::SIGTERM).expect("it runs");
+    machine.end(Pid::from_raw(number));
     let status = process.wait(Instant::now() + PATIENCE).expect("a status");
     assert!(status.is_some_and(|it| it.success()), "{status:?}");
 }
@@ -267,7 +266,7 @@ fn dns_servers_of_the_command_line_are_announced() {
     let option = [&[0, 23, 0, 16, 0x20, 1, 0x0d, 0xb8][..], &[0; 11], &[5]].concat();
     let announced = answer.windows(option.len()).any(|it| it == option);
     assert!(announced, "{answer:02x?}");
-    end(process);
+    end(&mut machine, process);
     let said = log.lines().expect("lines");
     assert!(
         said.iter().any(|it| it.contains("-n is obsoleted")),

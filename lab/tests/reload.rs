@@ -1,7 +1,9 @@
 //! Reload as the operator sees it: which files are read, what the log says, and that the server answers all the
 //! while. What becomes of leases is told by `scenarios/reload`.
 
+use std::cell::Cell;
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::os::fd::AsFd as _;
 use std::path::PathBuf;
@@ -10,9 +12,11 @@ use std::thread;
 use std::time::Instant;
 
 use dhcp6lab::link::log::Log;
+use dhcp6lab::link::owner::temporary_folder;
 use dhcp6lab::link::watch::Watch;
 use dhcp6lab::link::{Namespace, Process, wait};
 use dhcp6lab::rig::server::PATIENCE;
+use nix::net::if_::if_nametoindex;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
@@ -28,6 +32,11 @@ const REFUSED: &str = "server6_reload: failed to reload configuration file";
 struct Bench {
     namespace: Namespace,
     folder: TempDir,
+    /// The client's, kept: one that is closed lives on in programs that other tests are just starting, and keeps the
+    /// port.
+    client: UdpSocket,
+    /// How often the client has asked.
+    asked: Cell<u8>,
 }
 
 impl Bench {
@@ -35,9 +44,15 @@ impl Bench {
         if !support::can_run(&[]) {
             return None;
         }
+        let namespace = Namespace::new().expect("a namespace");
+        let client = namespace.run(|| UdpSocket::bind("[::]:546"));
+        let client = client.expect("the client's port");
+        client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
         let bench = Self {
-            namespace: Namespace::new().expect("a namespace"),
-            folder: tempfile::tempdir().expect("a folder"),
+            namespace,
+            folder: temporary_folder().expect("a folder"),
+            client,
+            asked: Cell::new(0),
         };
         let watch = Watch::new(&bench.namespace).expect("word of changes");
         bench.ip("link add eth0 type veth peer name eth1");
@@ -93,17 +108,17 @@ impl Bench {
 
     /// The name servers that a client at the other end of the cable is told of.
     fn name_servers(&self) -> Vec<Ipv6Addr> {
-        let reply = self.namespace.run(|| {
-            let index = nix::net::if_::if_nametoindex("eth1").expect("an interface");
-            let socket = UdpSocket::bind("[::]:546").expect("a socket");
-            socket.set_read_timeout(Some(PATIENCE)).expect("a timeout");
-            let group = "ff02::1:2".parse().expect("an address");
-            let to = SocketAddrV6::new(group, 547, 0, index);
-            socket.send_to(&[11, 0, 0, 1], to).expect("it leaves");
-            let mut buffer = [0; 1500];
-            let length = socket.recv(&mut buffer).expect("an answer");
-            buffer.get(..length).unwrap_or_default().to_vec()
-        });
+        let index = self.namespace.run(|| if_nametoindex("eth1"));
+        let index = index.expect("an interface");
+        let group = "ff02::1:2".parse().expect("an address");
+        let to = SocketAddrV6::new(group, 547, 0, index);
+        self.asked.set(self.asked.get().wrapping_add(1));
+        let question = [11, 0, 0, self.asked.get()];
+        self.client.send_to(&question, to).expect("it leaves");
+        let mut buffer = [0; 1500];
+        let length = self.client.recv(&mut buffer).expect("an answer");
+        let reply = buffer.get(..length).unwrap_or_default();
+        assert_eq!(reply.get(1..4), question.get(1..4), "another's answer");
         let mut options = reply.get(4..).unwrap_or_default();
         while let Some(([c0, c1, l0, l1], rest)) = options.split_first_chunk() {
             let length = usize::from(u16::from_be_bytes([*l0, *l1]));
@@ -196,7 +211,7 @@ fn relative_paths_mean_the_same_files_to_a_server_in_the_background() {
         "include \"servers.conf\"; include \"further.conf\";\n",
     );
     kill(server, Signal::SIGHUP).expect("it runs");
-    // Its log goes to a syslog that is not there: what it does tells.
+    // Nobody hears what it says to the syslog: what it does tells.
     let deadline = Instant::now() + PATIENCE;
     while bench.name_servers() != addresses(&[2]) {
         assert!(Instant::now() < deadline, "it does not reload");
@@ -221,6 +236,28 @@ fn a_file_that_is_missing_is_no_reason_to_forget_everything() {
 }
 
 #[test]
+fn an_included_file_that_is_gone_keeps_the_configuration_and_one_that_never_was_does_not() {
+    let Some(bench) = Bench::new() else { return };
+    let includes = "include \"servers.conf\"; include \"local.conf\";\n";
+    bench.write("dhcp6s.conf", includes);
+    bench.write("servers.conf", &name_servers(1));
+    let (process, mut log) = bench.start(&[]);
+    bench.write("servers.conf", &name_servers(2));
+    reload(&process, &mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    fs::remove_file(bench.path("servers.conf")).expect("removed");
+    let lines = reload(&process, &mut log, REFUSED);
+    let gone = "servers.conf: there is no such file any more";
+    assert!(lines.iter().any(|it| it.ends_with(gone)), "{lines:?}");
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    // Whoever does without it says so.
+    bench.write("dhcp6s.conf", &name_servers(3));
+    reload(&process, &mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[3]));
+    end(process);
+}
+
+#[test]
 fn all_mistakes_are_in_the_log_ahead_of_the_verdict() {
     let Some(bench) = Bench::new() else { return };
     bench.write("dhcp6s.conf", &name_servers(1));
@@ -231,7 +268,7 @@ fn all_mistakes_are_in_the_log_ahead_of_the_verdict() {
     );
     let said = reload(&process, &mut log, REFUSED);
     let at = |text: &str| said.iter().position(|it| it.contains(text));
-    let (first, second) = (at("dhcp6s.conf:1:20:"), at("dhcp6s.conf:2:"));
+    let (first, second) = (at("dhcp6s.conf:1 "), at("dhcp6s.conf:2 "));
     assert!(first.is_some() && first < second, "{said:#?}");
     assert!(second < at(REFUSED), "{said:#?}");
     // Lines are counted from the top each time.
@@ -288,6 +325,31 @@ fn a_server_that_reads_for_ever_can_be_told_to_end() {
     until(&mut log, "received SIGHUP");
     end(process);
     assert!(!bench.path("pid").exists());
+}
+
+#[test]
+fn who_asks_for_a_reload_before_the_server_serves_gets_it_then() {
+    let Some(bench) = Bench::new() else { return };
+    let config = fifo(&bench, "dhcp6s.conf");
+    let mut command = bench.command(&["-f", "-d"]);
+    command.stderr(Stdio::piped());
+    let mut process = bench.namespace.spawn(command).expect("it starts");
+    let mut log = Log::new(process.take_stderr().expect("a pipe")).expect("a log");
+    // It has begun to read when there is somebody to write for, and cannot serve before it has read.
+    let mut first = fs::OpenOptions::new()
+        .write(true)
+        .open(&config)
+        .expect("somebody reads");
+    process.signal(Signal::SIGHUP).expect("it is there");
+    first
+        .write_all(name_servers(1).as_bytes())
+        .expect("somebody reads");
+    drop(first);
+    until(&mut log, "received SIGHUP");
+    fs::write(&config, name_servers(2)).expect("somebody reads");
+    until(&mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    end(process);
 }
 
 /// How many entries a folder of the process has in /proc.

@@ -9,6 +9,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::Instant;
 
 use dhcp6lab::link::log::Log;
+use dhcp6lab::link::owner::temporary_folder;
 use dhcp6lab::link::watch::Watch;
 use dhcp6lab::link::{Namespace, Process, wait};
 use dhcp6lab::rig::server::PATIENCE;
@@ -44,7 +45,7 @@ impl Bench {
         namespace.command(cable).expect("a cable");
         Some(Self {
             namespace,
-            folder: tempfile::tempdir().expect("a folder"),
+            folder: temporary_folder().expect("a folder"),
         })
     }
 
@@ -69,7 +70,6 @@ impl Bench {
             .arg(self.path("dhcp6s.conf"))
             .arg("-P")
             .arg(self.path("pid"));
-        command.args(["-k", "/dev/null"]);
         command.arg("--duid").arg(self.path("dhcp6s_duid"));
         command.arg("--leases").arg(self.path("leases"));
         // As Debian's start script has it: no key, and no complaint about that.

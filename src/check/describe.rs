@@ -2,10 +2,10 @@
 //!
 //! Not here: whether the configuration is right (`config`), and where the text goes (`super`).
 
-use super::words::{count, duration, lifetimes};
+use super::words::{count, duration, lifetimes, number};
 use crate::config::{Config, Host, Interface, Key, Lifetimes, Pool, Reservation, local};
 use crate::engine::renewal;
-use crate::lease::Timestamp;
+use crate::lease::{Runs, Timestamp};
 use crate::wire::{DomainName, Duid, OptionCode};
 use std::collections::{BTreeSet, HashMap};
 use std::fmt::{Display, Write as _};
@@ -25,12 +25,13 @@ pub(super) struct Subject<'a> {
 /// The description: paragraphs, each a heading with its lines set in below it.
 pub(super) fn describe(subject: &Subject<'_>) -> String {
     let config = subject.config;
-    let mut reserved: Vec<Ipv6Addr> = config
-        .hosts
-        .iter()
-        .flat_map(|host| host.addresses.iter().map(|it| it.prefix.address()))
-        .collect();
-    reserved.sort_unstable();
+    let mut reserved = Runs::default();
+    for host in &config.hosts {
+        for reservation in host.addresses.iter().chain(&host.prefixes) {
+            let (first, last) = reservation.prefix.bounds();
+            reserved.insert(first, last);
+        }
+    }
     let mut text = Text {
         config,
         reserved,
@@ -69,8 +70,8 @@ fn gives_nothing(config: &Config, served: Option<&str>) -> bool {
 
 struct Text<'a> {
     config: &'a Config,
-    /// The addresses of hosts in their order.
-    reserved: Vec<Ipv6Addr>,
+    /// What belongs to hosts, their prefixes included, and comes out of no pool.
+    reserved: Runs,
     said: String,
 }
 
@@ -156,11 +157,16 @@ impl<'a> Text<'a> {
     fn range(&self, pool: &Pool) -> String {
         let (first, last) = (pool.first, pool.last);
         let mut range = format!("{} from {first} to {last}", count(first, last));
-        let from = self.reserved.partition_point(|it| *it < first);
-        let to = self.reserved.partition_point(|it| *it <= last);
-        let kept = to - from;
+        let (first, last) = (first.to_bits(), last.to_bits());
+        if self.reserved.within(first, last).next() == Some((first, last)) {
+            range.push_str(", all of them kept for hosts, so that nobody gets any");
+            return range;
+        }
+        // Not all of them, so that their number has room.
+        let kept = self.reserved.within(first, last);
+        let kept: u128 = kept.map(|(first, last)| last - first + 1).sum();
         if kept > 0 {
-            let _ = write!(range, ", {kept} of them kept for hosts");
+            let _ = write!(range, ", {} of them kept for hosts", number(kept));
         }
         range
     }
@@ -498,6 +504,40 @@ Key spare
         assert!(
             described(FULL, Some("eth9"))
                 .contains("Link eth9\n  No statement: no addresses but those of hosts.\n")
+        );
+    }
+
+    #[test]
+    fn what_hosts_keep_from_a_pool_is_told_by_addresses_and_prefixes() {
+        let range = |hosts: &str| {
+            let pool = "pool p { range 2001:db8::1000 to 2001:db8::1fff; };";
+            let said = described(
+                &format!("interface e {{ address-pool p 9; }}; {pool} {hosts}"),
+                None,
+            );
+            let line = said
+                .lines()
+                .find(|it| it.contains("pool p"))
+                .map(str::to_owned);
+            let line = line.expect("a line about the pool");
+            let (_, kept) = line.split_once("2001:db8::1fff").expect("a range");
+            kept.to_owned()
+        };
+        let host =
+            |name: &str, what: &str| format!("host {name} {{ duid 00:01:0{name}; {what} }};");
+        assert_eq!(range(&host("1", "prefix 2001:db8::2000/116 9;")), ".");
+        let address = host("1", "address 2001:db8::1001 9;");
+        assert_eq!(range(&address), ", 1 of them kept for hosts.");
+        // One that two hosts have is one.
+        let both = address.clone()
+            + &host(
+                "2",
+                "address 2001:db8::1001 9; prefix 2001:db8::1f00/120 9;",
+            );
+        assert_eq!(range(&both), ", 257 of them kept for hosts.");
+        assert_eq!(
+            range(&host("1", "prefix 2001:db8::/64 9;")),
+            ", all of them kept for hosts, so that nobody gets any."
         );
     }
 

@@ -40,36 +40,35 @@ pub(super) fn lifetimes(lifetimes: Lifetimes) -> String {
     format!("{preferred}, {} valid", duration(valid))
 }
 
-/// How many addresses lie between two, both included: exactly where that can be grasped, else as a power of two, or
-/// the nearest one if that is close.
+/// How many addresses lie between two, both included.
 pub(super) fn count(first: Ipv6Addr, last: Ipv6Addr) -> String {
-    /// Numbers below this are written out.
+    match last.to_bits().checked_sub(first.to_bits()) {
+        None => "no addresses".to_owned(),
+        Some(0) => "1 address".to_owned(),
+        // Of all 2^128 addresses the number itself has no room.
+        Some(u128::MAX) => "2^128 addresses".to_owned(),
+        Some(less_one) => format!("{} addresses", number(less_one + 1)),
+    }
+}
+
+/// A number: exactly where that can be grasped, else as a power of two, or the nearest one if that is close.
+pub(super) fn number(number: u128) -> String {
+    /// Numbers up to this are written out.
     const GRASPED: u128 = 10_000_000;
-    let Some(less_one) = last.to_bits().checked_sub(first.to_bits()) else {
-        return "no addresses".to_owned();
-    };
-    if less_one == 0 {
-        return "1 address".to_owned();
+    if number <= GRASPED {
+        return number.to_string();
     }
-    if less_one < GRASPED {
-        return format!("{} addresses", less_one + 1);
-    }
-    // Of all 2^128 addresses the number itself has no room.
-    let bits = 128 - less_one.leading_zeros();
-    let Some(number) = less_one.checked_add(1) else {
-        return format!("2^{bits} addresses");
-    };
     if number.is_power_of_two() {
-        return format!("2^{} addresses", number.ilog2());
+        return format!("2^{}", number.ilog2());
     }
     // Less than a hundredth above one power of two, or below the next.
     let below = 1_u128 << number.ilog2();
     let above_by = number - below;
-    let below_by = (below - above_by).min(below);
+    let below_by = below - above_by;
     match () {
-        () if above_by < below / 100 => format!("about 2^{} addresses", number.ilog2()),
-        () if below_by < below / 50 => format!("about 2^{} addresses", number.ilog2() + 1),
-        () => format!("about {} addresses", scientific(number)),
+        () if above_by < below / 100 => format!("about 2^{}", number.ilog2()),
+        () if below_by < below / 50 => format!("about 2^{}", number.ilog2() + 1),
+        () => format!("about {}", scientific(number)),
     }
 }
 

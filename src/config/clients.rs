@@ -67,9 +67,9 @@ impl<'a> Resolver<'a> {
     }
 
     fn id_assoc(&mut self, assoc: &IdAssoc) {
-        let number = assoc.number.map_or(0, iaid);
-        let name = name(assoc.kind, number);
-        if !self.associations.insert((assoc.kind, number)) {
+        let (kind, number) = identity(assoc);
+        let name = name(kind, number);
+        if !self.associations.insert((kind, number)) {
             let found = format!("{name} is defined again");
             self.report
                 .warning(assoc.span, found, "the first definition counts");
@@ -133,6 +133,11 @@ impl<'a> Resolver<'a> {
         let known = self.associations.contains(&(kind, iaid(number)));
         (!known).then(|| (number.span, name(kind, iaid(number))))
     }
+}
+
+/// What tells an identity association from others: of two that are alike the first counts.
+pub(super) fn identity(assoc: &IdAssoc) -> (AssocKind, u64) {
+    (assoc.kind, assoc.number.map_or(0, iaid))
 }
 
 /// Of the number of an identity association, the original server keeps 32 bits.

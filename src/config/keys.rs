@@ -89,7 +89,13 @@ impl<'a> Resolver<'a> {
             Some(octets) if octets.len() > SECRET_LEN_MAX => {
                 Some(("is longer than 1023 octets", "16 are enough"))
             }
-            Some(_) => None,
+            Some(octets) => {
+                if octets.is_empty() {
+                    let remedy = "anybody can sign with it: write one";
+                    self.report.warning(keyword, "the secret is empty", remedy);
+                }
+                None
+            }
         };
         if let Some((mistake, remedy)) = mistake {
             self.report

@@ -84,6 +84,8 @@ pub struct Loaded {
     /// The files that were read, by the names that they were opened with, in the order of reading; none if the
     /// first one is missing.
     pub files: Vec<String>,
+    /// The files that are missing, by the names that they were looked for with: the first one, or included ones.
+    pub missing: Vec<String>,
 }
 
 /// How many files may include each other in a row, besides the first one.
@@ -114,6 +116,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
         read: sources.read,
         files: Vec::new(),
         read_names: Vec::new(),
+        missing: Vec::new(),
         open: Vec::new(),
         statements: Vec::new(),
         gaps: false,
@@ -123,6 +126,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
     let Loader {
         files,
         read_names,
+        missing,
         statements,
         gaps,
         mut report,
@@ -142,6 +146,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
             config,
             warnings: diagnostics,
             files: read_names,
+            missing,
         })
     }
 }
@@ -150,6 +155,7 @@ struct Loader<'a> {
     read: &'a dyn Fn(&str) -> io::Result<Vec<u8>>,
     files: Vec<File>,
     read_names: Vec<String>,
+    missing: Vec<String>,
     /// The files that the one being read is included from, and itself.
     open: Vec<String>,
     statements: Vec<Statement>,
@@ -165,6 +171,7 @@ impl Loader<'_> {
                 let number = self.add(path, Vec::new());
                 match read {
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        self.missing.push(path.to_owned());
                         self.report.about(
                             number,
                             Severity::Warning,
@@ -249,6 +256,7 @@ impl Loader<'_> {
                     "split it",
                 ),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.missing.push(path.to_owned());
                     let found = format!("there is no file {shown}");
                     self.report.warning(text.span, found, "it is left out");
                     return;

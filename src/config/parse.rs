@@ -66,8 +66,8 @@ impl Parser<'_> {
                         }
                     }
                     Err(Skip) => {
-                        self.gaps = true;
                         self.skip();
+                        self.gaps |= self.may_have_defined();
                     }
                 },
                 TokenKind::Semicolon => self.lone_semicolons(),
@@ -87,6 +87,29 @@ impl Parser<'_> {
             }
         }
         statements
+    }
+
+    /// Whether something that others refer to may have been in the statement just skipped.
+    fn may_have_defined(&self) -> bool {
+        let skipped = self.tokens.get(self.began..self.at).unwrap_or_default();
+        let mut words = skipped.iter().filter_map(|token| {
+            let text = (token.kind == TokenKind::Word).then(|| self.word_at(*token))?;
+            Some(STATEMENTS.iter().find(|(keyword, _)| *keyword == text)?.1)
+        });
+        let defines = |key| match key {
+            StatementKey::Block(kind) => kind == BlockKind::Pool,
+            StatementKey::Option => false,
+            StatementKey::IdAssoc
+            | StatementKey::Authentication
+            | StatementKey::KeyInfo
+            | StatementKey::Include => true,
+        };
+        // What does not begin with a keyword may have been meant as any.
+        let first = skipped.first().map(|token| self.word_at(*token));
+        let is_known = STATEMENTS
+            .iter()
+            .any(|(keyword, _)| Some(*keyword) == first);
+        !is_known || words.any(defines)
     }
 
     fn statement(&mut self) -> Result<Statement, Skip> {

@@ -13,8 +13,9 @@ const KEYWORD: &str = "secret";
 /// The statement whose quotations are secrets, but for those behind [`SHOWN`].
 const BLOCK: &[u8] = b"keyinfo";
 const SHOWN: [&[u8]; 2] = [b"realm", b"expire"];
+const NAME_OF_KEY: &[u8] = b"delayedkey";
 /// A word behind one of these is a name, be it what it may.
-const BEFORE_NAMES: [&[u8]; 4] = [b"address-pool", b"authentication", b"delayedkey", b"key"];
+const BEFORE_NAMES: [&[u8]; 4] = [b"address-pool", b"authentication", NAME_OF_KEY, b"key"];
 
 /// A copy of the text, octet for octet, with `*` in place of secrets.
 pub(super) fn masked(text: &[u8]) -> Vec<u8> {
@@ -71,7 +72,8 @@ impl Scanner<'_> {
             b'#' => self.comment = true,
             b'}' => self.in_block = false,
             b'"' if self.in_block && SHOWN.contains(&self.last) => return (self.shown(at), None),
-            b'"' if self.in_block => return self.value(at),
+            // A name has no quotation marks: whoever writes them there may have taken the secret for the name.
+            b'"' if self.in_block || self.last == NAME_OF_KEY => return self.value(at),
             octet if is_word(octet) => return self.word(at),
             _ => {}
         }

@@ -4,12 +4,15 @@
 //! A configuration with mistakes is not looked at, as in `futile`, which is about what no machine and no time can
 //! make work.
 
-use super::ast::{Block, BlockKind, KeyInfo, KeyValue, Meaning, Statement};
+use super::ast::{
+    AssocLine, Block, BlockKind, IdAssoc, KeyInfo, KeyValue, Meaning, Statement, Word,
+};
+use super::clients;
 use super::diagnostic::{Report, Span, quoted};
 use super::model::{Config, Key, Pool};
 use super::{Sources, local};
 use crate::lease::Prefix;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 
 /// How long before its end a key is warned about.
@@ -27,6 +30,7 @@ pub(super) fn review(
     let mut interfaces: BTreeMap<_, _> = interfaces.map(|it| (it.name.as_str(), it)).collect();
     let keys = config.keys.iter();
     let mut keys: BTreeMap<_, _> = keys.map(|it| (it.name.as_str(), it)).collect();
+    let mut associations = BTreeSet::new();
     for statement in statements {
         match statement {
             Statement::Block(block) if block.kind == BlockKind::Interface => {
@@ -40,9 +44,13 @@ pub(super) fn review(
                     ends_soon(key, statement, sources, report);
                 }
             }
+            Statement::IdAssoc(assoc) => {
+                if associations.insert(clients::identity(assoc)) {
+                    of_association(assoc, sources, report);
+                }
+            }
             Statement::Block(_)
             | Statement::Option(_)
-            | Statement::IdAssoc(_)
             | Statement::Authentication(_)
             | Statement::Include(_) => {}
         }
@@ -52,11 +60,7 @@ pub(super) fn review(
 fn link(pool: Option<&Pool>, block: &Block, sources: &Sources<'_>, report: &mut Report) {
     let name = &block.name;
     let Some(addresses) = (sources.addresses_of)(&name.text) else {
-        let shown = quoted(name.text.as_bytes());
-        let found = format!("there is no interface {shown} on this machine");
-        let remedy = "the server starts only where all interfaces that are named exist";
-        report.warning(name.span, found, remedy);
-        return;
+        return missing(name, report);
     };
     let prefixes = prefixes(&addresses);
     // Without any, it is not known where the interface leads.
@@ -77,6 +81,24 @@ fn link(pool: Option<&Pool>, block: &Block, sources: &Sources<'_>, report: &mut 
         &prefixes,
         report,
     );
+}
+
+fn missing(name: &Word, report: &mut Report) {
+    let shown = quoted(name.text.as_bytes());
+    let found = format!("there is no interface {shown} on this machine");
+    let remedy = "the server starts only where all interfaces that are named exist";
+    report.warning(name.span, found, remedy);
+}
+
+/// The interfaces of a client's association have to exist, too, although nothing comes of them.
+fn of_association(assoc: &IdAssoc, sources: &Sources<'_>, report: &mut Report) {
+    for line in &assoc.lines {
+        if let AssocLine::Interface(name, _) = line
+            && (sources.addresses_of)(&name.text).is_none()
+        {
+            missing(name, report);
+        }
+    }
 }
 
 /// The prefixes that clients of an interface may have their addresses in, each once.

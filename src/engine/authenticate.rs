@@ -30,7 +30,8 @@
 //!   of its lifetime is for.
 //! - **The counter moves with the answer.** It is a change like that of a lease: the answer leaves when it is
 //!   durable, so a message that was answered is never accepted again, not after a crash either. A message that is
-//!   dropped moves nothing. That the client has authenticated once is known by its counter.
+//!   dropped moves nothing. That the client has authenticated once is known by its counter,
+//!   whichever key that is of: a new key opens no door for whoever has none.
 //!
 //! What the server counts: the value is the time as an NTP timestamp in whole seconds, in the upper half, and at
 //! least one more than the last Reply's, so that it grows if the clock steps back. A Reply takes the next
@@ -205,15 +206,19 @@ impl Engine {
             };
         };
         let counter = self.counter(query, key_use);
+        // Whoever has used an older key has shown that it can: a new key opens no door for others.
+        let is_proven = query
+            .client
+            .is_some_and(|it| self.table.counter(&it).is_some());
         match (query.kind, claim) {
             (_, Claim::None) if key_use.required => Err(DropReason::Unauthenticated),
             (Kind::Solicit, Claim::None) => {
-                if counter.is_some() {
+                if is_proven {
                     draft.session.rapid_commit = RapidCommit::Refused;
                 }
                 Ok(())
             }
-            (_, Claim::None) if counter.is_some() => Err(DropReason::Unauthenticated),
+            (_, Claim::None) if is_proven => Err(DropReason::Unauthenticated),
             (_, Claim::None) => Ok(()),
             (Kind::Solicit, Claim::Wish | Claim::Proof(..)) => {
                 let now = in_force(key, draft.now())?;

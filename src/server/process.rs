@@ -4,9 +4,10 @@
 //! until the server is ready or has failed, so its exit status is the truth about the start; the original
 //! server reports success first and fails unseen.
 //!
-//! Not here: what has to be done to be ready (`main`), and signals.
+//! Not here: what has to be done to be ready (`main`), and what signals mean to a server that is.
 
 use nix::fcntl::OFlag;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{
     ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid,
@@ -15,6 +16,24 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+/// Keeps a SIGHUP for [`heed_hangups`]: whoever asks for a reload before the server is ready would end it. To be
+/// called while the process has one thread.
+///
+/// # Errors
+/// The system does not know that signal.
+pub fn hold_hangups() -> io::Result<()> {
+    Ok(hangup().thread_block()?)
+}
+
+/// Lets a SIGHUP come, now that somebody listens for it, in this thread and those that it starts from now on.
+pub(super) fn heed_hangups() -> io::Result<()> {
+    Ok(hangup().thread_unblock()?)
+}
+
+fn hangup() -> SigSet {
+    SigSet::from(Signal::SIGHUP)
+}
 
 /// Which of the two processes this is after [`Detached::start`].
 #[derive(Debug)]

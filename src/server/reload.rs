@@ -8,15 +8,13 @@ use tokio::sync::oneshot;
 /// The routine of the original server that says what came of a reload.
 pub(super) const ORIGIN: &str = "server6_reload";
 
-/// Reads the configuration as it is now: it, and what to tell the operator about it, or all that is wrong.
-pub type ReadConfig = dyn Fn() -> Result<(Config, Vec<String>), Vec<String>> + Send + Sync;
-
-type Outcome = Result<(Config, Vec<String>), Vec<String>>;
+/// Reads the configuration as it is now and logs what there is to say about it; `None` if it cannot be used.
+pub type ReadConfig = dyn Fn() -> Option<Config> + Send + Sync;
 
 pub(super) struct Reload {
     read: Arc<ReadConfig>,
     /// What the thread that reads will say.
-    under_way: Option<oneshot::Receiver<Outcome>>,
+    under_way: Option<oneshot::Receiver<Option<Config>>>,
     /// Somebody wants a reload since that thread has begun, so it may have missed something.
     again: bool,
 }
@@ -46,7 +44,10 @@ impl Reload {
             .spawn(move || drop(sender.send(read())));
         match started {
             Ok(_) => self.under_way = Some(receiver),
-            Err(error) => refuse(&[format!("cannot start a thread: {error}")]),
+            Err(error) => {
+                tracing::error!("cannot start a thread: {error}");
+                refuse();
+            }
         }
     }
 
@@ -60,26 +61,19 @@ impl Reload {
         let outcome = receiver.await;
         self.under_way = None;
         // What the thread had to say about a defect is in the log already.
-        let outcome = outcome.unwrap_or_else(|_| Err(Vec::new()));
+        let config = outcome.unwrap_or_default();
         if std::mem::take(&mut self.again) {
             self.start();
         }
-        match outcome {
-            Ok((config, warnings)) => {
-                warnings.iter().for_each(|it| tracing::warn!("{it}"));
-                Some(config)
-            }
-            Err(mistakes) => {
-                refuse(&mistakes);
-                None
-            }
+        if config.is_none() {
+            refuse();
         }
+        config
     }
 }
 
-/// Says why the configuration stays as it is.
-fn refuse(mistakes: &[String]) {
-    mistakes.iter().for_each(|it| tracing::warn!("{it}"));
+/// Says that the configuration stays as it is.
+fn refuse() {
     tracing::warn!(origin = ORIGIN, "failed to reload configuration file");
 }
 
@@ -90,8 +84,8 @@ mod tests {
     use std::sync::mpsc::{Sender, channel};
 
     /// A configuration that the test hands over each time that it is read, and where it does so.
-    fn handed_over() -> (Reload, Sender<Outcome>) {
-        let (sender, receiver) = channel::<Outcome>();
+    fn handed_over() -> (Reload, Sender<Option<Config>>) {
+        let (sender, receiver) = channel::<Option<Config>>();
         let receiver = Mutex::new(receiver);
         let read = move || {
             let receiver = receiver.lock().expect("one reader at a time");
@@ -105,8 +99,8 @@ mod tests {
         runtime.expect("a runtime").block_on(reload.next())
     }
 
-    fn good() -> Outcome {
-        Ok((Config::default(), Vec::new()))
+    fn good() -> Option<Config> {
+        Some(Config::default())
     }
 
     #[test]
@@ -123,7 +117,7 @@ mod tests {
     #[test]
     fn a_mistake_changes_nothing_and_the_next_reading_can_be_right() {
         let (mut reload, file) = handed_over();
-        for (outcome, is_read) in [(Err(vec!["F:1:1: no".to_owned()]), false), (good(), true)] {
+        for (outcome, is_read) in [(None, false), (good(), true)] {
             reload.start();
             file.send(outcome).expect("somebody reads");
             assert_eq!(next(&mut reload).is_some(), is_read);

@@ -17,8 +17,6 @@ reason, and the tests fail if something differs that is not listed, or is listed
 How both behave as programs is compared in [differences-of-the-process.md](differences-of-the-process.md), and how they
 read their configuration in [differences-of-the-language.md](differences-of-the-language.md). What an operator notices
 who goes from one to the other is in [switching.md](switching.md).
-<!-- A place for the section on the process. -->
-<!-- A place for the section on the configuration language. -->
 
 ## Everywhere
 

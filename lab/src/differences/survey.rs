@@ -8,6 +8,7 @@ use std::thread;
 
 use crate::lens::{Lens, Pools, Rule};
 use crate::player::{self, Played};
+use crate::program::ORIGINAL;
 use crate::report::diff;
 use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::Product;
@@ -15,10 +16,6 @@ use crate::rig::server::Program;
 use crate::rig::sim::Sim;
 use crate::rig::{Ended, RigError};
 use crate::scenario::{Scenario, Step};
-
-/// Where Debian installs the original server, and the package.
-const ORIGINAL: &str = "/usr/sbin/dhcp6s";
-const PACKAGE: &str = "wide-dhcpv6-server";
 
 /// What came of comparing one scenario.
 #[derive(Clone, Debug)]
@@ -119,14 +116,15 @@ impl Survey {
 /// # Errors
 /// It is not installed.
 pub fn original() -> Result<PathBuf, RigError> {
-    let path = Path::new(ORIGINAL);
+    let (program, package) = ORIGINAL;
+    let path = Path::new(program);
     match Product::of(path) {
         Ok(Some(Product::Wide)) => Ok(path.to_owned()),
         Ok(_) => Err(RigError(format!(
-            "{ORIGINAL} is not the original server; Debian's package {PACKAGE} has it"
+            "{program} is not the original server; Debian's package {package} has it"
         ))),
         Err(error) => Err(RigError(format!(
-            "the original server cannot be run: {ORIGINAL}: {error}; Debian's package {PACKAGE} has it"
+            "the original server cannot be run: {program}: {error}; Debian's package {package} has it"
         ))),
     }
 }

@@ -32,10 +32,13 @@ use crate::link::{Error, Process, Unavailable, run_to_end, wait};
 /// How long programs that were killed may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Where programs reach the machine's log. What they do here is not for that.
+const SYSLOG: &str = "/dev/log";
+
 type Job = Box<dyn FnOnce() + Send>;
 
-/// A network namespace of the lab: `lo` is up, and addresses are usable at once. When it goes out of
-/// scope, so does everything in it.
+/// A network namespace of the lab: `lo` is up, addresses are usable at once, and nobody hears what is said to the
+/// syslog. When it goes out of scope, so does everything in it.
 #[derive(Debug)]
 pub struct Namespace {
     path: PathBuf,
@@ -69,6 +72,9 @@ impl Namespace {
         };
         namespace.inhabit(NetNs::get(&name).map_err(refused)?)?;
         namespace.run(quiet)?;
+        if Path::new(SYSLOG).exists() {
+            namespace.mount_over(Path::new("/dev/null"), Path::new(SYSLOG))?;
+        }
         let mut lo = Command::new("ip");
         lo.args(["link", "set", "lo", "up"]);
         namespace.command(lo)?;

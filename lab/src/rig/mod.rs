@@ -6,6 +6,7 @@ use std::time::Duration;
 pub mod ballast;
 pub mod fence;
 pub mod live;
+mod operator;
 pub mod product;
 pub mod server;
 pub mod sim;

@@ -7,16 +7,10 @@
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use dhcp6s::control::client::{self, Sent};
-use dhcp6s::control::frame::Request;
-use dhcp6s::control::{self, Key};
-use dhcp6s::lease::{IaKey, IaKind};
-use dhcp6s::wire::Duid;
 use nix::sys::signal::Signal;
 
 use crate::link::{self, Namespace, Process};
@@ -55,8 +49,8 @@ pub(super) const KEY_FILE: &str = "dhcp6sctlkey";
 const WIDE_STATE: &str = "/var/lib/dhcpv6";
 /// What it takes to tell it something, and where it listens.
 pub(super) const KEY: &str = "dGhlIGxhYidzIGtleQ==\n";
-const KEY_OCTETS: &[u8] = b"the lab's key";
-const CONTROL_PORT: u16 = 5547;
+pub(super) const KEY_OCTETS: &[u8] = b"the lab's key";
+pub(super) const CONTROL_PORT: u16 = 5547;
 /// What tells it; Debian's package wide-dhcpv6-client has it.
 const WIDE_CONTROL: &str = "/usr/sbin/dhcp6ctl";
 
@@ -169,26 +163,11 @@ impl Product {
         }
     }
 
-    /// How it is told to do something. Our server is told to forget by the codec that it hears with, the original
-    /// by its own program.
-    ///
-    /// # Errors
-    /// No client has such a DUID.
-    pub(super) fn way_to_tell(self, order: &Order<'_>, folder: &Path) -> Result<Way, RigError> {
+    /// How it is told to do something.
+    pub(super) fn way_to_tell<'a>(self, order: &Order<'a>, folder: &Path) -> Way<'a> {
         match (self, order) {
-            (Self::Dhcp6s, Order::Reload) => Ok(Way::Signal(Signal::SIGHUP)),
-            (Self::Dhcp6s, Order::Remove(duid, ia)) => {
-                let (kind, iaid) = match *ia {
-                    IaName::Na(iaid) => (IaKind::Na, iaid),
-                    IaName::Pd(iaid) => (IaKind::Pd, iaid),
-                };
-                let duid =
-                    Duid::new(duid).ok_or_else(|| RigError("no binding has such a DUID".into()))?;
-                let key = IaKey { duid, kind, iaid };
-                Ok(Way::Request(Request::Command(control::Command::Remove(
-                    key,
-                ))))
-            }
+            (Self::Dhcp6s, Order::Reload) => Way::Signal(Signal::SIGHUP),
+            (Self::Dhcp6s, Order::Remove(duid, ia)) => Way::Remove(duid, *ia),
             (Self::Wide, order) => {
                 let mut command = Command::new(WIDE_CONTROL);
                 command.arg("-S").arg("-k").arg(folder.join(KEY_FILE));
@@ -205,7 +184,7 @@ impl Product {
                         command.args([iaid.to_string(), octets.join(":")])
                     }
                 };
-                Ok(Way::Command(command))
+                Way::Command(command)
             }
         }
     }
@@ -228,27 +207,13 @@ pub(super) enum Order<'a> {
 
 /// How it is told.
 #[derive(Debug)]
-pub(super) enum Way {
+pub(super) enum Way<'a> {
     /// By a signal.
     Signal(Signal),
     /// By a program that runs beside it.
     Command(Command),
-    /// Through its control port.
-    Request(Request),
-}
-
-/// Sends a request to the control port of the server in this namespace.
-///
-/// # Errors
-/// It does not take it.
-pub(super) fn request(request: Request, namespace: &Namespace) -> Result<(), RigError> {
-    let address = SocketAddr::from((Ipv6Addr::LOCALHOST, CONTROL_PORT));
-    let send = move || client::send(&request, &Key::new(KEY_OCTETS), address);
-    match namespace.run(send) {
-        Ok(Sent::Closed) => Ok(()),
-        Ok(Sent::Open) => Err(RigError("the server does not end a connection".into())),
-        Err(error) => Err(RigError(format!("the server cannot be told: {error}"))),
-    }
+    /// By asking it through its control port to forget that binding: see `operator`.
+    Remove(&'a [u8], IaName),
 }
 
 /// Whether somebody listens at that port, by the system's table of TCP sockets.

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
+use crate::rig::operator;
 use crate::rig::product::{self, Ear, Files, KEY_FILE, Order, Product, Said, Way};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
@@ -356,11 +357,11 @@ impl Server {
         match self
             .program
             .product()
-            .way_to_tell(order, self.folder.path())?
+            .way_to_tell(order, self.folder.path())
         {
             Way::Signal(signal) => running.process.signal(signal)?,
             Way::Command(command) => drop(self.namespace.command(command)?),
-            Way::Request(request) => product::request(request, &self.namespace)?,
+            Way::Remove(duid, ia) => operator::remove(&self.namespace, duid, ia)?,
         }
         Ok(())
     }

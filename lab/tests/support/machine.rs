@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use dhcp6lab::link::watch::Watch;
 use dhcp6lab::link::{Cable, Namespace};
+pub(crate) use dhcp6lab::program::ORIGINAL;
 use dhcp6lab::rig::server::PATIENCE;
 use dhcp6lab::rig::{INTERFACE, SERVER_DUID};
 use nix::net::if_::if_nametoindex;
@@ -21,8 +22,6 @@ use nix::sys::signal::{Signal, kill};
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::Pid;
 
-/// The server that ours replaces, and the package that has it.
-pub(crate) const ORIGINAL: (&str, &str) = ("/usr/sbin/dhcp6s", "wide-dhcpv6-server");
 /// The client's link-local address, and the one that it asks from whether the server is done.
 pub(crate) const CLIENT: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0xc1);
 const FENCE: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0xfe);
@@ -191,15 +190,15 @@ impl Machine {
         line.contains(&format!("{FENCE}%"))
     }
 
-    /// Ends the process whose number is in that file, and waits until it has.
-    pub(crate) fn end(&mut self, pid_file: &str) {
-        let pid = Pid::from_raw(self.pid(pid_file));
+    /// Tells a server to end, and waits until it has.
+    pub(crate) fn end(&mut self, pid: Pid) {
         await_idle(pid);
         kill(pid, Signal::SIGTERM).expect("it runs");
         let deadline = Instant::now() + PATIENCE;
         while is_there(pid) {
             assert!(Instant::now() < deadline, "it does not end");
-            std::thread::yield_now();
+            // The original notices a signal that comes just before it waits no sooner than with the next message.
+            self.is_answered();
         }
     }
 
@@ -308,9 +307,8 @@ pub(crate) fn is_there(pid: Pid) -> bool {
     state_of(pid).is_some_and(|it| it != 'Z')
 }
 
-/// Waits until a process waits: the original loses a signal that comes while it works, or is stuck for good if it
-/// is about to write to its log.
-pub(crate) fn await_idle(pid: Pid) {
+/// Waits until a process waits: the original is stuck for good by a signal that comes while it writes to its log.
+fn await_idle(pid: Pid) {
     let deadline = Instant::now() + PATIENCE;
     while state_of(pid) != Some('S') {
         assert!(Instant::now() < deadline, "it never rests");

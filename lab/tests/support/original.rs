@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use dhcp6lab::link::log::Log;
 use dhcp6lab::link::tap::batch;
 use dhcp6lab::link::{Error, Namespace, wait};
+use dhcp6lab::program::ORIGINAL;
 use nix::libc;
 
-/// The program, and the Debian package that has it.
-pub(crate) const PROGRAM: (&str, &str) = ("/usr/sbin/dhcp6s", "wide-dhcpv6-server");
 /// The interfaces that there are, beside `lo`. The first one is served.
 pub(crate) const INTERFACES: [&str; 2] = ["sv0", "svr"];
 /// Where it has its DUID, which cannot be configured.
@@ -85,10 +84,6 @@ impl Original {
             ),
         )?;
         namespace.mount_memory(Path::new(STATE), 1 << 20)?;
-        if Path::new("/dev/log").exists() {
-            // In the foreground it sends what it does not print to syslog, which is not the lab's.
-            namespace.mount_over(Path::new("/dev/null"), Path::new("/dev/log"))?;
-        }
         let written = namespace.run(|| fs::write(Path::new(STATE).join("dhcp6s_duid"), DUID_FILE));
         written.expect("the DUID can be written");
         Ok(Self { namespace })
@@ -98,7 +93,7 @@ impl Original {
     ///
     /// With `-d` it prints everything but debugging: what it says about a file that it accepts is a warning.
     pub(crate) fn read(&self, folder: &Path, file: &str) -> (Verdict, Vec<String>) {
-        let mut command = Command::new(PROGRAM.0);
+        let mut command = Command::new(ORIGINAL.0);
         command
             .current_dir(folder)
             .args(["-f", "-d", "-c", file, "-k", NO_KEY, "-P", PID_FILE])

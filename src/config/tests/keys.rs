@@ -18,7 +18,7 @@ fn key(name: &str, realm: &str, id: u32, secret: &str, expires: Timestamp) -> Ke
 fn a_host_has_its_key() {
     let config = accepted(
         "host branch { duid 00:01:02; delayedkey branch-key; };
-keyinfo other { realm \"\"; keyid 4294967295; secret \"\"; expire \"2027-01-01 00:00\"; };
+keyinfo other { realm \"\"; keyid 4294967295; secret \"MTIz\"; expire \"2027-01-01 00:00\"; };
 keyinfo branch-key {
 \trealm \"branch.example\";
 \tkeyid 4096;
@@ -31,7 +31,7 @@ host strict { duid 00:01:03; delayedkey other required; };",
     assert_eq!(
         config.keys,
         [
-            key("other", "", u32::MAX, "", expires),
+            key("other", "", u32::MAX, "123", expires),
             key(
                 "branch-key",
                 "branch.example",
@@ -102,7 +102,7 @@ fn what_a_key_cannot_be_is_refused() {
     let used = "host h { duid 00:01:02; delayedkey k; };";
     for (line, mistake) in [
         (
-            "keyid 4294967296; secret \"\";",
+            "keyid 4294967296; secret \"MTIz\";",
             "F:2:7: the key number 4294967296 is too large; write a number from 0 to 4294967295",
         ),
         (
@@ -117,11 +117,14 @@ fn what_a_key_cannot_be_is_refused() {
             "keyid 1; secret \"MTIzMQ==MTIz\";",
             "F:2:10: the secret is not in base64; write its octets so, with the `=` at the end",
         ),
-        ("secret \"\";", "F:1:9: `keyinfo k` has no `keyid`; add it"),
+        (
+            "secret \"MTIz\";",
+            "F:1:9: `keyinfo k` has no `keyid`; add it",
+        ),
         ("keyid 1;", "F:1:9: `keyinfo k` has no `secret`; add it"),
         (
-            "keyid 1; secret \"\"; expire \"never\";",
-            "F:2:28: `never` is not a date; write `forever`, or local time as in `2030-12-31 23:59`",
+            "keyid 1; secret \"MTIz\"; expire \"never\";",
+            "F:2:32: `never` is not a date; write `forever`, or local time as in `2030-12-31 23:59`",
         ),
     ] {
         refused(
@@ -156,11 +159,11 @@ fn a_key_that_could_not_be_read_lacks_nothing() {
 #[test]
 fn an_odd_date_is_warned_about() {
     let config = warned(
-        "keyinfo k { realm \"r\"; keyid 1; secret \"\"; expire \"2027-02-31 00:00:59\"; };
+        "keyinfo k { realm \"r\"; keyid 1; secret \"MTIz\"; expire \"2027-02-31 00:00:59\"; };
 host h { duid 00:01:02; delayedkey k; };",
         &[
-            "F:1:51: warning: `:59` behind the date is not read; remove it",
-            "F:1:51: warning: there is no such day as in `2027-02-31 00:00:59`; it counts as \
+            "F:1:55: warning: `:59` behind the date is not read; remove it",
+            "F:1:55: warning: there is no such day as in `2027-02-31 00:00:59`; it counts as \
              2027-03-03",
         ],
     );

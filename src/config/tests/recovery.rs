@@ -142,3 +142,23 @@ fn a_quotation_that_is_not_closed_is_the_only_mistake() {
         ],
     );
 }
+
+#[test]
+fn a_name_that_is_not_defined_is_reported_beside_a_statement_that_defines_none() {
+    refused(
+        "option domain-name corp.example;
+interface sv0 { address-pool lam 600; };
+pool lan { range ::1 to ::2; };
+host h { duid 00:01; delayedkey nokey; };",
+        &[
+            "F:1:20: `corp.example` stands where a domain name in quotation marks is expected; put it in `\"`",
+            "F:2:30: pool `lam` is not defined; did you mean `lan`?",
+            "F:4:33: keyinfo `nokey` is not defined; define it, or use another",
+        ],
+    );
+    // What is skipped here may be the definition.
+    refused(
+        "pool lan range ::1 to ::2;\ninterface sv0 { address-pool lan 600; };",
+        &["F:1:10: `range` stands where `{` is expected"],
+    );
+}

@@ -116,3 +116,21 @@ fn the_files_that_were_read_are_known() {
     assert_eq!(loaded.files, ["F", "a", "a"]);
     assert_eq!(load_files(&[]).expect("an empty one").files, [""; 0]);
 }
+
+#[test]
+fn an_interface_that_only_an_association_of_a_client_names_has_to_exist_too() {
+    let text = "id-assoc pd 1 { prefix-interface eth8 { sla-id 1; }; prefix-interface eth0 { sla-id 2; }; };
+id-assoc pd 1 { prefix-interface eth9 { sla-id 1; }; };";
+    let said = found(text, &[("eth0", &[])]);
+    let missing: Vec<&String> = said
+        .iter()
+        .filter(|it| it.contains("on this machine"))
+        .collect();
+    assert_eq!(
+        missing,
+        [
+            "F:1:34: warning: there is no interface `eth8` on this machine; the server starts only where all \
+             interfaces that are named exist"
+        ]
+    );
+}
