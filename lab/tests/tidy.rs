@@ -95,8 +95,6 @@ const LONGER: &[(&str, &str)] = &[];
 /// The only files of the lab that see into the server; all others see what leaves it.
 const INSIDERS: &[&str] = &[
     "lab/src/rig/operator.rs",
-    // It tells the original what to do, by our own control client.
-    "lab/src/rig/product.rs",
     "lab/src/rig/sim.rs",
     "lab/tests/differential.rs",
     "lab/tests/language.rs",
