@@ -32,7 +32,7 @@ Examples:
   dhcp6s -f -d eth0                  stay in the foreground and say what happens
   dhcp6s --check -c ./test.conf      say what is wrong with a configuration, and what it does
   dhcp6s -fD -c ./test.conf eth0     try a configuration, with every detail
-  dhcp6s -f --leases memory eth0     keep no leases over a restart
+  dhcp6s -fd --leases memory eth0    keep no leases over a restart
 
 Files:
   dhcp6s.conf    what clients get. With this much, clients get addresses and a DNS server:
@@ -50,9 +50,11 @@ Files:
 
 Signals:
   TERM, INT      end at once; leases stay valid, and the next start knows them.
-  HUP            read the configuration again; with a mistake in it, the old one stays in force.
+  HUP            read the configuration again; with a mistake in it, the old one stays in force. A
+                 failure is always logged, success with -d.
 
-Several interfaces are served by several processes, each with its own -P.
+Several interfaces are served by several processes, each with its own -P, and its own -p if there is
+a control key.
 
 Exit status: 0 when the server was told to end or runs in the background; 1 when it could not start
 or had to give up, with the reason on standard error or in the log. With --check, 1 if the
@@ -75,7 +77,7 @@ pub struct Arguments {
     #[arg(short = 'D', overrides_with = "info")]
     debug: bool,
 
-    /// Stay in the foreground and log to standard error.
+    /// Stay in the foreground and log to standard error: without -d or -D, only warnings and errors.
     #[arg(short = 'f')]
     pub foreground: bool,
 

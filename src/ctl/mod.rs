@@ -144,7 +144,7 @@ enum Error {
     #[error("-a: `{address}` is not an IPv6 address: {reason}")]
     Address { address: String, reason: String },
     #[error(
-        "{source}: no {program} runs there, or it has found no key in its key file (its log tells)"
+        "{source}: no {program} runs there, or it has found no key in its key file: Debian's start script says -k /dev/null"
     )]
     Nobody {
         source: client::Error,
@@ -179,10 +179,10 @@ impl Arguments {
         let address = self.resolve(port)?;
         match client::send(&request, &key, address) {
             Ok(Sent::Closed) => Ok(format!(
-                "sent to the {name} at {address}; what came of it is in its log"
+                "sent to the {name} at {address}; what came of it is in its log (-d)"
             )),
             Ok(Sent::Open) => Ok(format!(
-                "sent to the {name} at {address}, which is still at it; what comes of it is in its log"
+                "sent to the {name} at {address}, which is still at it; what comes of it is in its log (-d)"
             )),
             Err(source @ client::Error::Refused(_)) => Err(Error::Nobody { source, program }),
             Err(error) => Err(error.into()),
