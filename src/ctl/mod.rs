@@ -144,7 +144,7 @@ enum Error {
     #[error("-a: `{address}` is not an IPv6 address: {reason}")]
     Address { address: String, reason: String },
     #[error(
-        "{source}: no {program} runs there, or it has found no key in its key file: Debian's start script says -k /dev/null"
+        "{source}: no {program} runs there, or it has found no key in its key file (Debian's start script gives the server none)"
     )]
     Nobody {
         source: client::Error,
