@@ -7,6 +7,7 @@
 use super::ast::{Block, Declaration, Duration, Meaning, Statement};
 use super::diagnostic::{Report, Span};
 use super::model::{Config, Host, Pool, Reservation};
+use crate::lease::Runs;
 use crate::wire::Duid;
 use std::cmp::Reverse;
 use std::net::Ipv6Addr;
@@ -22,6 +23,7 @@ pub(super) fn review(config: &Config, pools: &[&Block], hosts: &[&Block], report
     }
     reservations_overlap(config.hosts.iter().zip(hosts), report);
     reservations_in_pools(config, pools, report);
+    prefixes_over_pools(config, pools, report);
 }
 
 /// Warns about lifetimes with which clients get what they do not use.
@@ -212,6 +214,32 @@ fn reservations_in_pools(config: &Config, blocks: &[&Block], report: &mut Report
         };
         let remedy = "nobody else gets it from the pool; nothing needs to be done";
         report.note(block.name.span, found, remedy);
+    }
+}
+
+/// Warns about pools that prefixes of hosts take addresses from: what is delegated to one client is not given to
+/// others one by one. The original server gives both.
+fn prefixes_over_pools(config: &Config, blocks: &[&Block], report: &mut Report) {
+    let mut delegated = Runs::default();
+    for reservation in config.hosts.iter().flat_map(|host| &host.prefixes) {
+        let (first, last) = reservation.prefix.bounds();
+        delegated.insert(first, last);
+    }
+    for (pool, block) in config.pools.iter().zip(blocks) {
+        let (first, last) = (pool.first.to_bits(), pool.last.to_bits());
+        if !delegated.overlaps(first, last) {
+            continue;
+        }
+        let is_left = delegated.next_gap(first).is_some_and(|gap| gap <= last);
+        let what = if is_left { "some" } else { "all" };
+        let found = format!("{what} of `pool {}` is in the prefixes of hosts", pool.name);
+        let remedy = match is_left {
+            true => {
+                "those addresses are given to nobody: delegate another prefix, or change the `range`"
+            }
+            false => "nobody gets an address: delegate another prefix, or change the `range`",
+        };
+        report.warning(block.name.span, found, remedy);
     }
 }
 

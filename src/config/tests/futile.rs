@@ -130,6 +130,24 @@ fn a_host_that_no_client_can_be_is_warned_about() {
 }
 
 #[test]
+fn a_pool_under_the_prefix_of_a_host_is_told() {
+    warned(
+        "interface sv0 { address-pool all 60; }; interface svr { address-pool some 60; };
+pool all { range 2001:db8::10 to 2001:db8::1f; };
+pool some { range 2001:db8:0:1::f0 to 2001:db8:0:2::; };
+pool none { range 2001:db8:9::10 to 2001:db8:9::1f; };
+host a { duid 00:01:02; prefix 2001:db8::/64 60; };
+host b { duid 00:01:03; prefix 2001:db8:0:1::/64 60; };",
+        &[
+            "F:2:6: warning: all of `pool all` is in the prefixes of hosts; nobody gets an address: \
+             delegate another prefix, or change the `range`",
+            "F:3:6: warning: some of `pool some` is in the prefixes of hosts; those addresses are given \
+             to nobody: delegate another prefix, or change the `range`",
+        ],
+    );
+}
+
+#[test]
 fn an_interface_that_is_left_out_is_told() {
     let config = accepted("interface sv0 { };\ninterface svr { };");
     assert_eq!(config.nothing_for("sv0"), None);
