@@ -173,7 +173,7 @@ fn commands(server: Whose, whose: Whose) {
         place.order(&words);
         match server {
             Whose::Ours => {
-                let line = place.until("released");
+                let line = place.until("removed by the operator");
                 assert!(line.contains(&gone), "{line}");
             }
             Whose::Original => {
@@ -224,7 +224,7 @@ fn the_ia_type_that_is_named_is_the_one_removed() {
     let _session = obtain(&place.site, HOST, Wants::Both, 2);
     let duid = identity(HOST, Wants::Both).duid_text();
     place.order(&format!("remove binding IA IA_NA 1 {duid}"));
-    let line = place.until("released");
+    let line = place.until("removed by the operator");
     assert!(line.contains(&ADDRESS.to_string()), "{line}");
 }
 

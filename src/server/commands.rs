@@ -5,7 +5,7 @@ use super::reload::{ReadConfig, Reload};
 use super::report;
 use crate::control::Command;
 use crate::engine::Engine;
-use crate::lease::{IaKey, Timestamp};
+use crate::lease::{IaKey, Record, Timestamp};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -48,9 +48,15 @@ impl Commands {
         for key in self.removals.drain(..) {
             let log = &mut batch.outbox.log;
             engine.observe(tracing::enabled!(tracing::Level::INFO));
-            match engine.remove(now, &key, log) {
-                0 => tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}"),
-                count => tracing::info!("removed by the operator: {key}, {count} leases"),
+            let logged = log.records().len();
+            if engine.remove(now, &key, log) == 0 {
+                tracing::info!(origin = "server6_do_ctlcommand", "no such binding: {key}");
+            }
+            let mut records = log.records().get(logged..).unwrap_or_default();
+            while let Ok((Record::Lease(gone), rest)) = Record::read(records) {
+                let (prefix, holder) = (gone.prefix, gone.holder);
+                tracing::info!("removed by the operator: {prefix} of {holder}");
+                records = rest;
             }
             report::brought_about(engine.events(), true);
         }
