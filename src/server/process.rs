@@ -17,7 +17,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Keeps a SIGHUP for [`heed_hangups`]: whoever asks for a reload before the server is ready would end it. To be
+/// Keeps a SIGHUP for `heed_hangups`: whoever asks for a reload before the server is ready would end it. To be
 /// called while the process has one thread.
 ///
 /// # Errors
