@@ -60,7 +60,8 @@ struct Answered {
     status: Option<StatusCode>,
 }
 
-fn ask(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<Answered, DropReason> {
+/// The octets of the answer to a client on the link.
+fn answer(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<Vec<u8>, DropReason> {
     let arrival = Arrival {
         payload,
         source: SocketAddrV6::new(ip("fe80::c1"), 546, 0, 2),
@@ -69,7 +70,12 @@ fn ask(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<Answered, DropRe
     let mut outbox = Outbox::default();
     engine.handle(Timestamp(now), &arrival, &mut outbox)?;
     let answer = outbox.answers().next().expect("an answer");
-    let message = Message::read(answer.payload).expect("a message");
+    Ok(answer.payload.to_vec())
+}
+
+fn ask(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<Answered, DropReason> {
+    let octets = answer(engine, now, payload)?;
+    let message = Message::read(&octets).expect("a message");
     let ia = message.options.first(OptionCode::IA_NA).expect("an IA");
     let ia = Ia::read(ia).expect("an IA");
     let addresses = ia.options.all(OptionCode::IA_ADDRESS).map(|value| {
@@ -290,15 +296,8 @@ mod authentication {
 
     /// What the replay detection field of the answer says, which has to be signed.
     fn counted(engine: &mut Engine, now: u64, payload: &[u8]) -> Result<u64, DropReason> {
-        let arrival = Arrival {
-            payload,
-            source: SocketAddrV6::new(ip("fe80::c1"), 546, 0, 2),
-            destination: GROUP,
-        };
-        let mut outbox = Outbox::default();
-        engine.handle(Timestamp(now), &arrival, &mut outbox)?;
-        let answer = outbox.answers().next().expect("an answer");
-        let message = Message::read(answer.payload).expect("a message");
+        let octets = answer(engine, now, payload)?;
+        let message = Message::read(&octets).expect("a message");
         let last = message.options.iter().last().expect("an option");
         assert_eq!(last.code, OptionCode::AUTHENTICATION);
         let option = Authentication::read(last.value).expect("an option");
