@@ -21,5 +21,6 @@ pub mod report;
 pub mod rig;
 pub mod run;
 pub mod scenario;
+pub mod status;
 pub mod suite;
 pub mod transcript;

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::run::{self, RunArguments};
-use dhcp6lab::{demo, link, program};
+use dhcp6lab::{demo, link, program, status};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -125,11 +125,11 @@ fn demo(out: &mut dyn Write, err: &mut dyn Write) -> u8 {
                 link::remove_on_signal()?;
                 demo::run(server, out)
             })
-            .map_err(|error| (run::FAILED, error.to_string())),
-        Err(error) => Err((run::LACKING, error.to_string())),
+            .map_err(|error| (status::FAILED, error.to_string())),
+        Err(error) => Err((status::LACKING, error.to_string())),
     };
     match outcome {
-        Ok(()) => run::PASSED,
+        Ok(()) => status::PASSED,
         Err((status, text)) => {
             // Without standard error there is nobody to tell.
             let _ = writeln!(err, "dhcp6lab: {text}");

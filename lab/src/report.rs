@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::player::Failure;
+use crate::player::{Failure, Played};
 
 /// How a scenario went on one rig.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +54,10 @@ pub struct Row {
     pub rig: &'static str,
     /// How it went.
     pub outcome: Outcome,
-    /// What happened.
+    /// What happened, as text.
     pub transcript: String,
+    /// What happened, if it was played to its end.
+    pub played: Option<Played>,
 }
 
 impl Row {
@@ -271,6 +273,7 @@ mod tests {
             rig: "sim",
             outcome,
             transcript: "→ first\n".into(),
+            played: None,
         }
     }
 

@@ -17,17 +17,8 @@ use crate::rig::server::Program;
 use crate::rig::sim::Sim;
 use crate::rig::{Rig, RigError};
 use crate::scenario::{self, Scenario};
+use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::suite;
-
-/// The exit status of a run in which every scenario passed.
-pub const PASSED: u8 = 0;
-/// The exit status of a run in which a scenario failed.
-pub const FAILED: u8 = 1;
-/// The exit status if a file is no scenario, or cannot be read or written, or if the server does not start
-/// with the configuration of one.
-pub const BAD_INPUT: u8 = 2;
-/// The exit status if this machine lacks what the rig needs.
-pub const LACKING: u8 = 3;
 
 /// What is to be played, where, and what comes of it.
 #[derive(Clone, Debug)]
@@ -276,14 +267,19 @@ impl Place {
         scenario: &Scenario,
         arguments: &RunArguments,
     ) -> Result<Row, Error> {
-        let row = |outcome, transcript| Row {
+        let row = |outcome, transcript, played| Row {
             path: path.to_owned(),
             rig: self.name(),
             outcome,
             transcript,
+            played,
         };
         if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
-            return Ok(row(Outcome::Skipped(reason.to_owned()), String::new()));
+            return Ok(row(
+                Outcome::Skipped(reason.to_owned()),
+                String::new(),
+                None,
+            ));
         }
         let setup = scenario.setup();
         let started: Result<Box<dyn Rig>, RigError> = match self {
@@ -291,21 +287,25 @@ impl Place {
             Self::Live(server) => Live::start(&setup, server.clone()).map(|it| Box::new(it) as _),
             Self::Original(server) => {
                 let compared = differences::compare(path, scenario, server);
-                return Ok(row(held_against(compared), String::new()));
+                return Ok(row(held_against(compared), String::new(), None));
             }
         };
         let played = match started {
             Ok(mut rig) => player::play(scenario, rig.as_mut()),
             Err(error) => {
-                return Ok(row(Outcome::NotStarted(error.to_string()), String::new()));
+                return Ok(row(
+                    Outcome::NotStarted(error.to_string()),
+                    String::new(),
+                    None,
+                ));
             }
         };
         if let Some(folder) = &arguments.pcap {
             write_capture(&played, &capture_path(folder, path, self.name()))?;
         }
         let transcript = played.text();
-        let outcome = compare(path, played, &transcript, arguments.bless)?;
-        Ok(row(outcome, transcript))
+        let outcome = compare(path, &played, &transcript, arguments.bless)?;
+        Ok(row(outcome, transcript, Some(played)))
     }
 }
 
@@ -326,9 +326,9 @@ fn held_against(compared: Compared) -> Outcome {
 }
 
 /// What a transcript is in the light of the snapshot.
-fn compare(path: &Path, played: Played, transcript: &str, bless: bool) -> Result<Outcome, Error> {
+fn compare(path: &Path, played: &Played, transcript: &str, bless: bool) -> Result<Outcome, Error> {
     if !played.failures.is_empty() {
-        return Ok(Outcome::Failed(played.failures));
+        return Ok(Outcome::Failed(played.failures.clone()));
     }
     let failed = |source| Error::File {
         path: suite::snapshot_path(path),

@@ -19,17 +19,30 @@ pub struct Transcript {
     entries: Vec<Entry>,
 }
 
+/// One thing that happened.
 #[derive(Clone, Debug)]
-struct Entry {
-    at: Duration,
-    what: What,
+pub struct Entry {
+    /// When, since the start of the scenario.
+    pub at: Duration,
+    /// What.
+    pub what: What,
 }
 
+/// What can happen.
 #[derive(Clone, Debug)]
-enum What {
-    Sent { by: String, datagram: Datagram },
+pub enum What {
+    /// A client, by its name, sent a datagram.
+    Sent {
+        /// The name of the client.
+        by: String,
+        /// What it sent.
+        datagram: Datagram,
+    },
+    /// A server sent a datagram.
     Received(Datagram),
+    /// Something that is no datagram: a step, silence, a drop.
     Note(String),
+    /// The server ended by itself; how.
     Ended(String),
 }
 
@@ -82,6 +95,12 @@ impl Transcript {
 
     fn push(&mut self, at: Duration, what: What) {
         self.entries.push(Entry { at, what });
+    }
+
+    /// Everything that happened, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
     }
 
     /// All datagrams with their times since the start of the scenario.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{Compared, Outcome, document, original, survey};
 use crate::link;
 use crate::rig::RigError;
-use crate::run::{BAD_INPUT, FAILED, LACKING, PASSED, load};
+use crate::run::load;
+use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 
 /// What is to be compared.
 #[derive(Clone, Debug)]

@@ -4,15 +4,17 @@
 //! are Ethernet with or without VLAN tags, raw IP, and Linux's cooked captures; whatever is not DHCPv6
 //! over IPv6 is passed over. Fragments are not put together.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
 use std::net::Ipv6Addr;
+use std::path::Path;
 use std::time::Duration;
 
 use pcap_file::DataLink;
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapReader, PcapWriter};
 
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
-use crate::link::frame::{ETHERNET_LEN, Mac, Packet, UDP, multicast_mac};
+use crate::link::frame::{self, ETHERNET_LEN, Mac, UDP, multicast_mac};
 use crate::link::udp;
 use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_MAC};
 
@@ -35,6 +37,53 @@ pub enum Error {
     /// It cannot be written.
     #[error("the capture cannot be written: {0}")]
     Write(String),
+}
+
+/// The DHCPv6 of a capture.
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    /// Its datagrams, in the order of the file.
+    pub packets: Vec<Packet>,
+    /// What could not be read, and why: the rest of a truncated file, a datagram of which a fragment is missing.
+    pub remarks: Vec<String>,
+}
+
+/// One DHCPv6 datagram of a capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// The number of its last frame in the file, from 1, as other tools count.
+    pub number: usize,
+    /// When it was captured, since 1970.
+    pub at: Duration,
+    /// The link that it was on, as far as its frame tells: `vlan 7`, `pppoe session 12`, or empty.
+    pub link: String,
+    /// The hardware addresses of its frame, source first; `None` where the link type has none.
+    pub macs: Option<(Mac, Mac)>,
+    /// The hop limit.
+    pub hop_limit: u8,
+    /// The datagram.
+    pub datagram: Datagram,
+}
+
+/// Reads the capture in a file.
+///
+/// # Errors
+/// It cannot be read at all.
+pub fn open(path: &Path) -> Result<Capture, Error> {
+    let file = File::open(path).map_err(|error| Error::Read(error.to_string()))?;
+    let datagrams = read(BufReader::new(file))?;
+    let packets = (1..).zip(datagrams).map(|(number, (at, datagram))| Packet {
+        number,
+        at,
+        link: String::new(),
+        macs: None,
+        hop_limit: 0,
+        datagram,
+    });
+    Ok(Capture {
+        packets: packets.collect(),
+        remarks: Vec::new(),
+    })
 }
 
 /// Writes datagrams, each with the time since the start of its scenario.
@@ -66,7 +115,7 @@ pub fn write<'a>(
 fn frame(datagram: &Datagram) -> Option<Vec<u8>> {
     let (source, destination) = (*datagram.source.ip(), *datagram.destination.ip());
     let payload = udp::write(datagram)?;
-    let packet = Packet {
+    let packet = frame::Packet {
         source,
         destination,
         hop_limit: if destination.is_multicast() { 1 } else { 64 },
@@ -152,7 +201,7 @@ fn dhcp(ip: &[u8]) -> Option<Datagram> {
     let mut framed = vec![0; ETHERNET_LEN - 2];
     framed.extend(ETHERTYPE_IPV6.to_be_bytes());
     framed.extend(ip);
-    let packet = Packet::parse(&framed)?;
+    let packet = frame::Packet::parse(&framed)?;
     let payload = skip_extensions(packet.next_header, packet.payload)?;
     let datagram = udp::parse(packet.source, packet.destination, payload)?;
     let ports = [datagram.source.port(), datagram.destination.port()];
