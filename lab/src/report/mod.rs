@@ -1,5 +1,7 @@
 //! What people see of a run: a line per scenario, what went wrong in the failed ones, and a summary.
 
+pub mod page;
+
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::PathBuf;
