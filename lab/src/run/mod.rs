@@ -1,28 +1,39 @@
 //! `dhcp6lab run`: plays scenarios and compares what happens with their snapshots.
 
+mod crew;
+mod place;
+mod progress;
+mod selection;
+
+pub(crate) use selection::load;
+
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::capture;
-use crate::differences::{self, Compared};
-use crate::link;
-use crate::player::{self, Played};
-use crate::program;
-use crate::report::{Outcome, Report, Row, Verdict};
-use crate::rig::live::Live;
-use crate::rig::product::Product;
+use crate::link::{self, Interruption};
+use crate::player::Played;
+use crate::report::{Class, Outcome, Results, Row, Terminal, Verdict};
 use crate::rig::server::Program;
-use crate::rig::sim::Sim;
-use crate::rig::{Rig, RigError};
 use crate::scenario::{self, Scenario};
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::suite;
+use place::{Place, Taken, named};
+use progress::Progress;
+
+/// A live scenario takes a processor for a quarter of its time: so many for each are played at once.
+const JOBS_PER_PROCESSOR: usize = 4;
 
 /// What is to be played, where, and what comes of it.
 #[derive(Clone, Debug, clap::Args)]
-#[command(after_help = "Example: dhcp6lab run --rig sim scenarios/solicit")]
+#[command(
+    after_help = "Examples:\n  dhcp6lab run --rig sim scenarios/solicit\n  dhcp6lab run --repeat 100 --filter rebind scenarios"
+)]
 pub struct RunArguments {
     /// Scenarios, and folders of scenarios.
     #[arg(required = true)]
@@ -35,6 +46,19 @@ pub struct RunArguments {
     /// `wide:FILE` where the program does not tell), what it does is compared with what ours does.
     #[arg(long, value_name = "FILE")]
     pub server: Option<PathBuf>,
+    /// Plays only scenarios that have this text in their path, their reason or their sections; of several texts, one.
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Vec<String>,
+    /// How many scenarios are played at the same time. They wait for most of the time, so by default it is four for
+    /// each processor.
+    #[arg(long, short, value_name = "NUMBER")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Plays each scenario so often, and fails if one does not go exactly as the first time.
+    #[arg(long, value_name = "TIMES", default_value = "1")]
+    pub repeat: NonZeroUsize,
+    /// Ends at the first failure.
+    #[arg(long)]
+    pub fail_fast: bool,
     /// Makes what happens the snapshot, where it is another or there is none.
     #[arg(long)]
     pub bless: bool,
@@ -78,6 +102,8 @@ pub(crate) enum Error {
     Server { path: PathBuf, reason: String },
     #[error("there is no scenario (a file whose name ends in .yaml) at {0}")]
     Nothing(String),
+    #[error("no scenario has `{0}` in its path, its reason or its sections")]
+    Filtered(String),
     #[error("the live rig cannot run: {0}")]
     Lacking(String),
     #[error("cannot write the report: {0}")]
@@ -94,20 +120,47 @@ impl Error {
             | Self::Name(_)
             | Self::Server { .. }
             | Self::Nothing(_)
+            | Self::Filtered(_)
             | Self::Report(_) => BAD_INPUT,
         }
     }
 }
 
-/// Runs, and returns the exit status.
-pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let strict = arguments.strict || std::env::var_os("CI").is_some_and(|it| it == "true");
-    conclude(play_all(arguments, strict, out, err), err)
+/// What a run takes from its surroundings rather than from the command line.
+#[derive(Clone, Debug, Default)]
+struct Surroundings {
+    /// Whether nobody watches, and what is missing is a failure: `CI=true`.
+    ci: bool,
+    /// Whether there is a terminal that can show how far the run is.
+    terminal: bool,
+    /// Whether somebody has had enough.
+    interruption: Interruption,
 }
 
-/// The exit status of a run, with a word about what kept it from its end.
-fn conclude(played: Result<Verdict, Error>, err: &mut dyn Write) -> u8 {
-    match played {
+/// Runs, and returns the exit status.
+pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let surroundings = Surroundings {
+        ci: std::env::var_os("CI").is_some_and(|it| it == "true"),
+        terminal: io::stderr().is_terminal(),
+        interruption: match link::interruptible() {
+            Ok(interruption) => interruption,
+            Err(error) => {
+                // Without standard error there is nobody to tell.
+                let _ = writeln!(err, "dhcp6lab: {error}");
+                return LACKING;
+            }
+        },
+    };
+    run_in(&surroundings, arguments, out, err)
+}
+
+fn run_in(
+    surroundings: &Surroundings,
+    arguments: &RunArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> u8 {
+    let status = match play_all(surroundings, arguments, out, err) {
         Ok(Verdict::Passed) => PASSED,
         Ok(Verdict::Failed) => FAILED,
         Ok(Verdict::NotStarted) => BAD_INPUT,
@@ -118,263 +171,255 @@ fn conclude(played: Result<Verdict, Error>, err: &mut dyn Write) -> u8 {
             let _ = writeln!(err, "dhcp6lab: {error}");
             error.status()
         }
+    };
+    match surroundings.interruption.signal() {
+        None => status,
+        // As a shell says it.
+        Some(signal) => u8::try_from(128 + signal).unwrap_or(FAILED),
     }
 }
 
 fn play_all(
+    surroundings: &Surroundings,
     arguments: &RunArguments,
-    strict: bool,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<Verdict, Error> {
-    let scenarios = load(&arguments.paths)?;
+    let scenarios = selection::sift(load(&arguments.paths)?, &arguments.filter)?;
     if arguments.differs {
         return list_differing(&scenarios, out);
     }
-    let named = arguments.server.as_deref().map(named).transpose()?;
-    let (rig, lacking) = match arguments.rig {
-        Some(rig) => (rig, None),
-        None => match link::available() {
-            Ok(()) => (RigChoice::Both, None),
-            Err(error) => (RigChoice::Sim, Some(error.to_string())),
-        },
-    };
-    let mut places = Vec::new();
-    if let Some(Program::Wide(server)) = named {
-        // Without standard error there is nobody to tell.
-        let _ = writeln!(
-            err,
-            "dhcp6lab: {} is the original server: what it does is compared with what ours does",
-            server.display()
-        );
-        places.push(Place::original(server)?);
-    } else {
-        if rig != RigChoice::Live {
-            places.push(Place::Sim);
-        }
-        if rig != RigChoice::Sim {
-            places.push(Place::live(named)?);
-        }
-    }
-    if let Some(why) = lacking {
-        // Without standard error there is nobody to tell.
-        let _ = writeln!(err, "dhcp6lab: live is not played: {why}");
-    }
+    let places = places(arguments, err)?;
     if let Some(folder) = &arguments.pcap {
         fs::create_dir_all(folder).map_err(|source| Error::File {
             path: folder.clone(),
             source,
         })?;
     }
-    let mut report = Report::new(out, strict);
-    for (path, scenario) in &scenarios {
-        for place in &places {
-            report.add(&place.play(path, scenario, arguments)?)?;
-        }
-    }
-    let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
-    Ok(report.finish(differing.count())?)
-}
-
-/// The scenarios that are unlike the original server on purpose, with the reasons.
-fn differing(scenarios: &[(PathBuf, Scenario)]) -> impl Iterator<Item = (&Path, &str)> {
-    scenarios.iter().flat_map(|(path, scenario)| {
-        let reasons = scenario.differs.0.iter();
-        reasons.map(|reason| (path.as_path(), reason.as_str()))
-    })
-}
-
-fn list_differing(
-    scenarios: &[(PathBuf, Scenario)],
-    out: &mut dyn Write,
-) -> Result<Verdict, Error> {
-    for (path, reason) in differing(scenarios) {
-        writeln!(out, "{}: {}", path.display(), reason.trim())?;
-    }
-    Ok(Verdict::Passed)
-}
-
-/// Whether there is a program that can be run.
-fn check_server(path: &Path) -> Result<(), Error> {
-    let reason = match fs::metadata(path) {
-        Ok(it) if it.is_file() && it.permissions().mode() & 0o111 != 0 => return Ok(()),
-        Ok(_) => "it is no program".to_owned(),
-        Err(error) => error.to_string(),
+    let strict = arguments.strict || surroundings.ci;
+    let tasks: Vec<Task<'_>> = scenarios
+        .iter()
+        .flat_map(|(path, scenario)| places.iter().map(move |place| (path, scenario, place)))
+        .map(|(path, scenario, place)| Task {
+            path,
+            scenario,
+            place,
+        })
+        .collect();
+    let mut recorder = Recorder {
+        arguments,
+        tasks: &tasks,
+        strict,
+        rows: Vec::new(),
+        terminal: Terminal::new(&mut *out, strict),
+        progress: Progress::new(tasks.len(), !surroundings.terminal),
+        error: None,
     };
-    Err(Error::Server {
-        path: path.to_owned(),
-        reason,
-    })
+    let work = |task: &Task<'_>| {
+        let start = Instant::now();
+        let taken = task
+            .place
+            .play(task.path, task.scenario, arguments.repeat.get());
+        // What is cut short by a signal says nothing about the server.
+        let whole = surroundings.interruption.signal().is_none();
+        whole.then(|| (taken, start.elapsed()))
+    };
+    crew::play(&tasks, workers(arguments), work, &mut recorder);
+    recorder.progress.finish();
+    let Recorder {
+        rows,
+        terminal,
+        error,
+        ..
+    } = recorder;
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let results = Results {
+        unplayed: tasks.len() - rows.len(),
+        rows,
+        strict,
+    };
+    let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
+    terminal.finish(&results, differing.count())?;
+    Ok(results.verdict())
 }
 
-/// The server that the user names: `wide:FILE` is the original one, and so is a file that turns out to be.
-fn named(server: &Path) -> Result<Program, Error> {
-    let original = server.to_str().and_then(|it| it.strip_prefix("wide:"));
-    if let Some(path) = original.map(PathBuf::from) {
-        check_server(&path)?;
-        return Ok(Program::Wide(path));
-    }
-    check_server(server)?;
-    let product = Product::of(server).map_err(|error| Error::Server {
-        path: server.to_owned(),
-        reason: error.to_string(),
-    })?;
-    Ok(match product {
-        Some(Product::Wide) => Program::Wide(server.to_owned()),
-        Some(Product::Dhcp6s) | None => Program::Binary(server.to_owned()),
-    })
+/// How many scenarios are played at once.
+fn workers(arguments: &RunArguments) -> usize {
+    let processors = || thread::available_parallelism().map_or(1, usize::from);
+    let asked = arguments.jobs.map(usize::from);
+    asked.unwrap_or_else(|| JOBS_PER_PROCESSOR * processors())
 }
 
-/// All scenarios, or everything that is wrong with them.
-pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error> {
-    let mut files = Vec::new();
-    for path in paths {
-        let found = suite::scenarios(path).map_err(|source| Error::File {
-            path: path.clone(),
-            source,
-        })?;
-        if let Some(other) = found.iter().find(|it| !suite::is_scenario(it)) {
-            return Err(Error::Name(other.clone()));
-        }
-        files.extend(found);
+/// Where everything is to be played.
+fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, Error> {
+    let named = arguments.server.as_deref().map(named).transpose()?;
+    // Without standard error there is nobody to tell.
+    let mut tell = |text: String| drop(writeln!(err, "dhcp6lab: {text}"));
+    if let Some(Program::Wide(server)) = named {
+        tell(format!(
+            "{} is the original server: what it does is compared with what ours does",
+            server.display()
+        ));
+        return Ok(vec![Place::original(server)?]);
     }
-    if files.is_empty() {
-        let paths: Vec<String> = paths.iter().map(|it| it.display().to_string()).collect();
-        return Err(Error::Nothing(paths.join(", ")));
-    }
-    let (mut scenarios, mut errors) = (Vec::new(), Vec::new());
-    for path in files {
-        match Scenario::load(&path) {
-            Ok(scenario) => scenarios.push((path, scenario)),
-            Err(error) => errors.push(error),
-        }
-    }
-    if errors.is_empty() {
-        Ok(scenarios)
-    } else {
-        Err(Error::Scenarios(errors))
-    }
-}
-
-/// Where scenarios are played.
-enum Place {
-    Sim,
-    Live(Program),
-    Original(PathBuf),
-}
-
-impl Place {
-    fn live(server: Option<Program>) -> Result<Self, Error> {
-        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
-        let server = match server {
-            Some(server) => server,
-            None => {
-                let path = program::server().map_err(|error| Error::Lacking(error.to_string()))?;
-                check_server(&path)?;
-                Program::Binary(path)
-            }
-        };
-        link::remove_on_signal().map_err(|error| Error::Lacking(error.to_string()))?;
-        Ok(Self::Live(server))
-    }
-
-    fn original(server: PathBuf) -> Result<Self, Error> {
-        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
-        link::remove_on_signal().map_err(|error| Error::Lacking(error.to_string()))?;
-        Ok(Self::Original(server))
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Sim => "sim",
-            Self::Live(_) => "live",
-            Self::Original(_) => "wide",
-        }
-    }
-
-    fn play(
-        &self,
-        path: &Path,
-        scenario: &Scenario,
-        arguments: &RunArguments,
-    ) -> Result<Row, Error> {
-        let row = |outcome, transcript, played| Row {
-            path: path.to_owned(),
-            rig: self.name(),
-            outcome,
-            transcript,
-            played,
-        };
-        if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
-            return Ok(row(
-                Outcome::Skipped(reason.to_owned()),
-                String::new(),
-                None,
-            ));
-        }
-        let setup = scenario.setup();
-        let started: Result<Box<dyn Rig>, RigError> = match self {
-            Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
-            Self::Live(server) => Live::start(&setup, server.clone()).map(|it| Box::new(it) as _),
-            Self::Original(server) => {
-                let compared = differences::compare(path, scenario, server);
-                return Ok(row(held_against(compared), String::new(), None));
-            }
-        };
-        let played = match started {
-            Ok(mut rig) => player::play(scenario, rig.as_mut()),
+    let rig = match arguments.rig {
+        Some(rig) => rig,
+        None => match link::available() {
+            Ok(()) => RigChoice::Both,
             Err(error) => {
-                return Ok(row(
-                    Outcome::NotStarted(error.to_string()),
-                    String::new(),
-                    None,
-                ));
+                tell(format!("live is not played: {error}"));
+                RigChoice::Sim
             }
+        },
+    };
+    let mut places = Vec::new();
+    if rig != RigChoice::Live {
+        places.push(Place::Sim);
+    }
+    if rig != RigChoice::Sim {
+        places.push(Place::live(named)?);
+    }
+    Ok(places)
+}
+
+/// A scenario to be played in a place.
+#[derive(Debug)]
+struct Task<'a> {
+    path: &'a Path,
+    scenario: &'a Scenario,
+    place: &'a Place,
+}
+
+/// Compares what comes of each task with its snapshot, and writes it down.
+struct Recorder<'a, W> {
+    arguments: &'a RunArguments,
+    tasks: &'a [Task<'a>],
+    strict: bool,
+    rows: Vec<Row>,
+    terminal: Terminal<W>,
+    progress: Progress,
+    /// What kept the run from its end.
+    error: Option<Error>,
+}
+
+impl<W: Write> crew::Foreman<(Taken, Duration)> for Recorder<'_, W> {
+    fn arrived(&mut self, _: &(Taken, Duration)) {
+        self.progress.advance();
+    }
+
+    fn take(&mut self, index: usize, (taken, took): (Taken, Duration)) -> ControlFlow<()> {
+        let Some(task) = self.tasks.get(index) else {
+            return ControlFlow::Continue(());
         };
-        if let Some(folder) = &arguments.pcap {
-            write_capture(&played, &capture_path(folder, path, self.name()))?;
+        match self.record(task, taken, took) {
+            Ok(Class::Failed) if self.arguments.fail_fast => ControlFlow::Break(()),
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.error = Some(error);
+                ControlFlow::Break(())
+            }
         }
-        let transcript = played.text();
-        let outcome = compare(path, &played, &transcript, arguments.bless)?;
-        Ok(row(outcome, transcript, Some(played)))
     }
 }
 
-/// What a comparison with the original server is in the light of what the scenario says about it.
-fn held_against(compared: Compared) -> Outcome {
-    use differences::Outcome as Found;
-    if let Some(fault) = compared.fault() {
-        return Outcome::Wrong(fault);
-    }
-    match compared.outcome {
-        Found::Incomparable(why) => Outcome::Skipped(why.to_owned()),
-        Found::Different { lines, .. } => Outcome::Explained {
-            reason: compared.reasons.join(" "),
-            lines,
-        },
-        Found::Same { .. } | Found::Failed(_) => Outcome::Passed,
+impl<W: Write> Recorder<'_, W> {
+    fn record(&mut self, task: &Task<'_>, taken: Taken, took: Duration) -> Result<Class, Error> {
+        let failed = |source| Error::File {
+            path: suite::snapshot_path(task.path),
+            source,
+        };
+        let mut row = Row {
+            path: task.path.to_owned(),
+            rig: task.place.name(),
+            outcome: Outcome::Passed,
+            transcript: String::new(),
+            snapshot: suite::snapshot(task.path).map_err(failed)?,
+            played: None,
+            took,
+            again: again(task, self.arguments),
+        };
+        match taken {
+            Taken::Other(outcome) => row.outcome = outcome,
+            Taken::Played(played) => {
+                if let Some(folder) = &self.arguments.pcap {
+                    write_capture(&played, &capture_path(folder, task.path, row.rig))?;
+                }
+                row.transcript = played.text();
+                row.outcome = judged(&played, row.snapshot.as_deref(), &row.transcript);
+                row.played = Some(*played);
+            }
+        }
+        if self.arguments.bless && matches!(row.outcome, Outcome::New | Outcome::Differs) {
+            suite::bless(task.path, &row.transcript).map_err(failed)?;
+            row.outcome = Outcome::Blessed;
+        }
+        let class = row.class(self.strict);
+        if class == Class::Failed {
+            self.progress.fail();
+        }
+        let Self {
+            terminal, progress, ..
+        } = self;
+        progress.print(|| terminal.add(&row))?;
+        self.rows.push(row);
+        Ok(class)
     }
 }
 
 /// What a transcript is in the light of the snapshot.
-fn compare(path: &Path, played: &Played, transcript: &str, bless: bool) -> Result<Outcome, Error> {
+fn judged(played: &Played, snapshot: Option<&str>, transcript: &str) -> Outcome {
     if !played.failures.is_empty() {
-        return Ok(Outcome::Failed(played.failures.clone()));
+        return Outcome::Failed(played.failures.clone());
     }
-    let failed = |source| Error::File {
-        path: suite::snapshot_path(path),
-        source,
-    };
-    let snapshot = suite::snapshot(path).map_err(failed)?;
-    Ok(match snapshot {
+    match snapshot {
         Some(snapshot) if snapshot == transcript => Outcome::Passed,
-        _ if bless => {
-            suite::bless(path, transcript).map_err(failed)?;
-            Outcome::Blessed
-        }
-        Some(snapshot) => Outcome::Differs(snapshot),
+        Some(_) => Outcome::Differs,
         None => Outcome::New,
-    })
+    }
+}
+
+/// The command that plays a scenario again where it was played, and nothing else.
+fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
+    let mut words = vec!["dhcp6lab".to_owned(), "run".to_owned()];
+    match task.place {
+        Place::Original(_) => {}
+        Place::Sim | Place::Live(_) => {
+            words.extend(["--rig".to_owned(), task.place.name().to_owned()]);
+        }
+    }
+    let server = arguments.server.as_ref();
+    if let Some(server) = server.filter(|_| !matches!(task.place, Place::Sim)) {
+        words.extend(["--server".to_owned(), quoted(&server.display().to_string())]);
+    }
+    if arguments.repeat.get() > 1 {
+        words.push(format!("--repeat {}", arguments.repeat));
+    }
+    words.push(quoted(&task.path.display().to_string()));
+    words.join(" ")
+}
+
+/// A word as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+:=@%".contains(it);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+/// The scenarios that are unlike the original server on purpose, with the reasons.
+fn list_differing(
+    scenarios: &[(PathBuf, Scenario)],
+    out: &mut dyn Write,
+) -> Result<Verdict, Error> {
+    for (path, scenario) in scenarios {
+        for reason in &scenario.differs.0 {
+            writeln!(out, "{}: {}", path.display(), reason.trim())?;
+        }
+    }
+    Ok(Verdict::Passed)
 }
 
 /// The capture of a scenario: named by topic, claim and rig.
@@ -404,143 +449,4 @@ fn write_capture(played: &Played, path: &Path) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SCENARIO: &str = "why: It is a test.\nrfc: [\"9915 §18.3.6\"]\nclients: { first: {} }\n\
-                            steps:\n  - send: { from: first, information-request: {} }\n";
-
-    /// Runs as it does where nobody has set CI.
-    fn run_leniently(arguments: &RunArguments, out: &mut Vec<u8>, err: &mut Vec<u8>) -> u8 {
-        let played = play_all(arguments, arguments.strict, out, err);
-        conclude(played, err)
-    }
-
-    /// Runs the scenarios with these texts; returns the exit status and what was printed.
-    fn run_all(texts: &[&str], bless: bool) -> (u8, String) {
-        let folder = tempfile::tempdir().expect("a folder");
-        for (index, text) in texts.iter().enumerate() {
-            fs::write(folder.path().join(format!("{index}.yaml")), text).expect("a file");
-        }
-        let arguments = RunArguments {
-            paths: vec![folder.path().to_owned()],
-            rig: Some(RigChoice::Sim),
-            server: None,
-            bless,
-            differs: false,
-            strict: false,
-            pcap: Some(folder.path().join("captures")),
-        };
-        let (mut out, mut err) = (Vec::new(), Vec::new());
-        let mut status = run_leniently(&arguments, &mut out, &mut err);
-        if bless && status == PASSED {
-            out.clear();
-            status = run_leniently(
-                &RunArguments {
-                    bless: false,
-                    ..arguments
-                },
-                &mut out,
-                &mut err,
-            );
-        }
-        out.append(&mut err);
-        (status, String::from_utf8(out).expect("text"))
-    }
-
-    #[test]
-    fn a_scenario_without_snapshot_is_printed_and_passes() {
-        let text = format!("{SCENARIO}  - expect: reply\n");
-        let (status, printed) = run_all(&[&text], false);
-        assert_eq!(status, PASSED, "{printed}");
-        assert!(
-            printed.contains("← server  Reply  xid#1  to first"),
-            "{printed}"
-        );
-    }
-
-    #[test]
-    fn a_blessed_scenario_passes_by_its_snapshot() {
-        let text = format!("{SCENARIO}  - expect: reply\n");
-        let (status, printed) = run_all(&[&text], true);
-        assert_eq!(status, PASSED, "{printed}");
-        assert!(printed.starts_with("ok "), "{printed}");
-    }
-
-    #[test]
-    fn what_is_not_expected_fails_the_run() {
-        let text = format!("{SCENARIO}  - expect: silence\n");
-        let (status, printed) = run_all(&[&text, SCENARIO], false);
-        assert_eq!(status, FAILED);
-        assert!(
-            printed.contains("step 2: the server sent an unexpected Reply"),
-            "{printed}"
-        );
-        assert!(
-            printed.ends_with("0 passed, 2 failed, 0 new\n"),
-            "{printed}"
-        );
-    }
-
-    #[test]
-    fn every_file_that_is_no_scenario_is_named_and_nothing_is_played() {
-        let (status, printed) = run_all(&["why: 5", SCENARIO, "steps: []"], false);
-        assert_eq!(status, BAD_INPUT);
-        assert!(printed.contains("0.yaml:1:"), "{printed}");
-        assert!(printed.contains("2.yaml:1:"), "{printed}");
-        assert!(!printed.contains("passed"), "{printed}");
-    }
-
-    #[test]
-    fn an_unusable_configuration_is_bad_input_and_the_others_are_played() {
-        let wrong = SCENARIO.replace("clients:", "config: \"nonsense\"\nclients:");
-        let right = format!("{SCENARIO}  - expect: reply\n");
-        let (status, printed) = run_all(&[&wrong, &right], false);
-        assert_eq!(status, BAD_INPUT, "{printed}");
-        assert!(printed.contains("    dhcp6s.conf:1:1: "), "{printed}");
-        assert!(!printed.contains("step"), "{printed}");
-        assert!(
-            printed.ends_with("0 passed, 1 failed, 1 new\n"),
-            "{printed}"
-        );
-    }
-
-    #[test]
-    fn what_came_instead_of_silence_is_not_called_silence() {
-        let text = format!("{SCENARIO}  - expect: silence\n");
-        let (_, printed) = run_all(&[&text], false);
-        assert!(!printed.contains('∅'), "{printed}");
-    }
-
-    #[test]
-    fn a_file_of_another_name_and_a_server_that_is_none_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let refusal = |name: &str, server| {
-            let path = folder.path().join(name);
-            fs::write(&path, SCENARIO).expect("a file");
-            let arguments = RunArguments {
-                paths: vec![path],
-                rig: Some(RigChoice::Sim),
-                server,
-                bless: false,
-                differs: false,
-                strict: false,
-                pcap: None,
-            };
-            let (mut out, mut err) = (Vec::new(), Vec::new());
-            let status = run(&arguments, &mut out, &mut err);
-            assert_eq!((status, out), (BAD_INPUT, Vec::new()));
-            String::from_utf8(err).expect("text")
-        };
-        let text = refusal("a.yml", None);
-        assert!(
-            text.ends_with("a.yml: not a scenario: its name does not end in .yaml\n"),
-            "{text}"
-        );
-        let text = refusal("a.yaml", Some("/nonexist".into()));
-        assert!(
-            text.starts_with("dhcp6lab: /nonexist: not a server: "),
-            "{text}"
-        );
-    }
-}
+mod tests;
