@@ -24,3 +24,4 @@ pub mod scenario;
 pub mod status;
 pub mod suite;
 pub mod transcript;
+pub mod witness;
