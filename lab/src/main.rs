@@ -41,10 +41,15 @@ struct Run {
     /// lets us make links.
     #[arg(long, value_enum)]
     rig: Option<RigChoice>,
-    /// The server to test over a real link, if not the one of this workspace. If it is the original one (say
-    /// `wide:FILE` where the program does not tell), what it does is compared with what ours does.
-    #[arg(long, value_name = "FILE")]
+    /// The server to test over a real link, if not the one of this workspace: a word (kea, wide), which means the
+    /// program that Debian installs, a program, which is asked what it is, or both (kea:FILE). What the original one
+    /// (wide) does is compared with what ours does; other servers are held to expectations and RFCs.
+    #[arg(long, value_name = "SERVER")]
     server: Option<PathBuf>,
+    /// A command line that starts a server which reads our configuration language, such as 'prog -c {config}
+    /// {interface}'. It may have {config}, {interface}, {duid}, {leases} and {folder}.
+    #[arg(long, value_name = "COMMAND", conflicts_with = "server")]
+    server_command: Option<String>,
     /// Makes what happens the snapshot, where it is another or there is none.
     #[arg(long)]
     bless: bool,
@@ -93,6 +98,7 @@ impl From<Run> for RunArguments {
             live,
             lacking,
             server: run.server,
+            server_command: run.server_command,
             bless: run.bless,
             differs: run.differs,
             strict: std::env::var_os("CI").is_some_and(|it| it == "true"),
