@@ -26,9 +26,9 @@ enum Command {
     /// Plays scenarios.
     Run(Run),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
-    /// root, and the original.
+    /// the original.
     Differences(Differences),
-    /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
+    /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo,
 }
 
@@ -41,6 +41,9 @@ struct Run {
     /// lets us make links.
     #[arg(long, value_enum)]
     rig: Option<RigChoice>,
+    /// What the link is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be opened.
+    #[arg(long, value_enum)]
+    link: Option<link::Device>,
     /// The server to test over a real link, if not the one of this workspace. If it is the original one (say
     /// `wide:FILE` where the program does not tell), what it does is compared with what ours does.
     #[arg(long, value_name = "FILE")]
@@ -70,7 +73,7 @@ struct Differences {
 enum RigChoice {
     /// The engine in process, with a virtual clock.
     Sim,
-    /// The program in a network namespace behind a TAP; needs root.
+    /// The program in a network namespace, behind a link that the lab holds.
     Live,
     /// One after the other.
     Both,
@@ -92,6 +95,7 @@ impl From<Run> for RunArguments {
             sim,
             live,
             lacking,
+            device: run.link,
             server: run.server,
             bless: run.bless,
             differs: run.differs,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::capture;
 use crate::differences::{self, Compared};
-use crate::link;
+use crate::link::{self, Device};
 use crate::player::{self, Played};
 use crate::program;
 use crate::report::{Outcome, Report, Row, Verdict};
@@ -31,6 +31,8 @@ pub struct RunArguments {
     pub live: bool,
     /// Why the live rig is left out, if nobody asked for that.
     pub lacking: Option<String>,
+    /// What the links of the live rig are made of, if not what there is.
+    pub device: Option<Device>,
     /// The server of the live rig, if not the one of the workspace.
     pub server: Option<PathBuf>,
     /// Makes transcripts snapshots.
@@ -122,7 +124,7 @@ fn play_all(
             places.push(Place::Sim);
         }
         if arguments.live {
-            places.push(Place::live(named)?);
+            places.push(Place::live(named, arguments.device, err)?);
         }
     }
     if let Some(why) = &arguments.lacking {
@@ -228,13 +230,24 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error>
 /// Where scenarios are played.
 enum Place {
     Sim,
-    Live(Program),
+    Live(Program, Device),
     Original(PathBuf),
 }
 
 impl Place {
-    fn live(server: Option<Program>) -> Result<Self, Error> {
+    fn live(
+        server: Option<Program>,
+        device: Option<Device>,
+        err: &mut dyn Write,
+    ) -> Result<Self, Error> {
         link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+        let choice = device.map_or_else(Device::best, Into::into);
+        if choice.device == Device::Tap {
+            // It may be one that the user demands.
+            link::wire::tap_available().map_err(|error| Error::Lacking(error.to_string()))?;
+        }
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(err, "dhcp6lab: live over {choice}");
         let server = match server {
             Some(server) => server,
             None => {
@@ -244,7 +257,7 @@ impl Place {
             }
         };
         link::remove_on_signal().map_err(|error| Error::Lacking(error.to_string()))?;
-        Ok(Self::Live(server))
+        Ok(Self::Live(server, choice.device))
     }
 
     fn original(server: PathBuf) -> Result<Self, Error> {
@@ -256,7 +269,7 @@ impl Place {
     fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
-            Self::Live(_) => "live",
+            Self::Live(..) => "live",
             Self::Original(_) => "wide",
         }
     }
@@ -274,7 +287,7 @@ impl Place {
             transcript,
             played,
         };
-        if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
+        if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Ok(row(
                 Outcome::Skipped(reason.to_owned()),
                 String::new(),
@@ -284,7 +297,9 @@ impl Place {
         let setup = scenario.setup();
         let started: Result<Box<dyn Rig>, RigError> = match self {
             Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
-            Self::Live(server) => Live::start(&setup, server.clone()).map(|it| Box::new(it) as _),
+            Self::Live(server, device) => {
+                Live::start_over(*device, &setup, server.clone()).map(|it| Box::new(it) as _)
+            }
             Self::Original(server) => {
                 let compared = differences::compare(path, scenario, server);
                 return Ok(row(held_against(compared), String::new(), None));
@@ -390,6 +405,7 @@ mod tests {
             sim: true,
             live: false,
             lacking: None,
+            device: None,
             server: None,
             bless,
             differs: false,
@@ -488,6 +504,7 @@ mod tests {
                 sim: true,
                 live: false,
                 lacking: None,
+                device: None,
                 server,
                 bless: false,
                 differs: false,

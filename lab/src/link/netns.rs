@@ -167,7 +167,7 @@ impl Namespace {
         })
     }
 
-    /// Shows a file or folder in another place as well, for programs of this namespace only.
+    /// Shows a file or folder, with what is mounted in it, in another place as well, for programs of this namespace only.
     ///
     /// # Errors
     /// The system refuses.
@@ -178,7 +178,7 @@ impl Namespace {
                 Some(&what),
                 &place,
                 None::<&str>,
-                MsFlags::MS_BIND,
+                MsFlags::MS_BIND | MsFlags::MS_REC,
                 None::<&str>,
             )
             .map_err(|errno| Error::system(format!("mount on {}", place.display()), errno))

@@ -42,6 +42,14 @@ pub fn is_alone() -> bool {
     fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
 }
 
+/// Whether this process is in such a namespace: then there is one user only, and no device can be opened that this
+/// user could not open before.
+#[must_use]
+pub fn is_confined() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().nth(2) == Some("1")
+}
+
 /// Moves this process, which must have one thread only. From then on it is root there, and programs that it starts are.
 ///
 /// # Errors

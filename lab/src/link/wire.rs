@@ -12,7 +12,7 @@ use crate::link::ip::batch;
 use crate::link::tap::Tap;
 use crate::link::veth::Veth;
 use crate::link::watch::Watch;
-use crate::link::{Error, Namespace};
+use crate::link::{Error, Namespace, Unavailable};
 
 const TUN: &str = "/dev/net/tun";
 
@@ -42,14 +42,29 @@ impl Device {
     }
 
     fn best_with(tun: &Path) -> Choice {
-        match OpenOptions::new().read(true).write(true).open(tun) {
-            Ok(_) => Self::Tap.into(),
+        match try_tun(tun) {
+            Ok(()) => Self::Tap.into(),
             Err(error) => Choice {
                 device: Self::Veth,
-                because: Some(format!("{} cannot be opened: {error}", tun.display())),
+                because: Some(error.to_string()),
             },
         }
     }
+}
+
+/// Whether there can be a TAP.
+///
+/// # Errors
+/// Its device cannot be opened.
+pub fn tap_available() -> Result<(), Unavailable> {
+    try_tun(Path::new(TUN))
+}
+
+fn try_tun(tun: &Path) -> Result<(), Unavailable> {
+    let opened = OpenOptions::new().read(true).write(true).open(tun);
+    opened
+        .map(drop)
+        .map_err(|error| Unavailable::Tun(error.to_string()))
 }
 
 impl From<Device> for Choice {

@@ -42,6 +42,7 @@ pub(crate) fn can_run(programs: &[(&'static str, &'static str)]) -> bool {
 pub(crate) fn can_run_over(device: Device) -> bool {
     can_run(&[])
         && match (device, Device::best().because) {
+            (Device::Tap, Some(why)) if rootless::is_confined() => not_run(&why),
             (Device::Tap, Some(why)) => refuse(&why),
             _ => true,
         }
@@ -56,11 +57,22 @@ pub(crate) fn has<E: std::fmt::Display>(found: Result<(), E>) -> bool {
     found.map_or_else(|missing| refuse(&missing.to_string()), |()| true)
 }
 
+/// Whether there is more than one user, as tests need that give up root's rights. Where root is a user namespace's,
+/// there is not, and that is no failure anywhere.
+#[allow(dead_code, reason = "few tests need another user")]
+pub(crate) fn has_other_users() -> bool {
+    !rootless::is_confined() || not_run("it needs another user, and a user namespace has one only")
+}
+
 fn refuse(missing: &str) -> bool {
     assert!(
         std::env::var("CI").as_deref() != Ok("true"),
         "cannot run: {missing}"
     );
+    not_run(missing)
+}
+
+fn not_run(missing: &str) -> bool {
     let test = std::thread::current().name().unwrap_or("test").to_owned();
     let _ = writeln!(io::stderr(), "NOT RUN: {test}: {missing}");
     false
