@@ -24,9 +24,9 @@ enum Command {
     /// Plays scenarios.
     Run(RunArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
-    /// root, and the original.
+    /// the original.
     Differences(DifferencesArguments),
-    /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
+    /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
 
