@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dhcp6lab::differences::{self, DifferencesArguments};
+use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::{demo, link, program, status};
 
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Plays scenarios.
     Run(Run),
+    /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
+    Replay(ReplayArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// root, and the original.
     Differences(Differences),
@@ -113,6 +116,9 @@ fn main() -> ExitCode {
             &mut std::io::stdout(),
             &mut std::io::stderr(),
         ),
+        Command::Replay(arguments) => {
+            replay::run(&arguments, &mut std::io::stdout(), &mut std::io::stderr())
+        }
         Command::Demo => demo(&mut std::io::stdout(), &mut std::io::stderr()),
     };
     ExitCode::from(status)

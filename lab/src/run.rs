@@ -177,7 +177,7 @@ fn check_server(path: &Path) -> Result<(), Error> {
 }
 
 /// The server that the user names: `wide:FILE` is the original one, and so is a file that turns out to be.
-fn named(server: &Path) -> Result<Program, Error> {
+pub(crate) fn named(server: &Path) -> Result<Program, Error> {
     let original = server.to_str().and_then(|it| it.strip_prefix("wide:"));
     if let Some(path) = original.map(PathBuf::from) {
         check_server(&path)?;
