@@ -149,9 +149,10 @@ pub fn option(option: &Opt) -> String {
         from_server: false,
         mac: None,
     };
-    page.option(option, 0);
+    page.option(option, 4);
     let name = dissect::option_name(option.code);
-    let text = page.text.strip_prefix(&name).unwrap_or(&page.text);
+    let text = page.text.trim_start();
+    let text = text.strip_prefix(&name).unwrap_or(text);
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     lines.join("; ").trim_start_matches("; ").to_owned()
 }
