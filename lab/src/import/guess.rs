@@ -306,7 +306,10 @@ fn links(dialogue: &Dialogue, observed: &Observed) -> Vec<Ipv6Addr> {
         addresses.extend(client.path.last().map(|it| it.link));
         addresses.push(client.address);
     }
-    addresses.extend(dialogue.turns.iter().map(|it| *it.datagram.source.ip()));
+    for turn in &dialogue.turns {
+        addresses.push(*turn.datagram.source.ip());
+        addresses.push(*turn.datagram.destination.ip());
+    }
     let off: Vec<Ipv6Addr> = observed.off_link.iter().map(|it| link(*it)).collect();
     let mut links: Vec<Ipv6Addr> = Vec::new();
     for address in addresses.into_iter().filter(|it| words::is_leasable(*it)) {

@@ -45,6 +45,8 @@ pub(super) struct Given {
     pub(super) block: Block,
     /// Preferred and valid, if a server said so.
     pub(super) lifetimes: Option<(u32, u32)>,
+    /// Whether it was bound by a Reply, and not only offered.
+    bound: bool,
 }
 
 /// What is known about the recorded server.
@@ -153,7 +155,9 @@ impl Observed {
                 }
                 if let Some(host) = self.host(dialogue, turn.client) {
                     host.leases_in_one_ia = host.leases_in_one_ia.max(leases.len());
-                    host.get(leases);
+                    // What a Reply says counts more than what was only offered.
+                    let counts = answer.message_type == REPLY;
+                    host.get(leases, counts);
                 }
             }
         }
@@ -177,8 +181,9 @@ impl Observed {
             let held = named(question).map(|block| Given {
                 block,
                 lifetimes: None,
+                bound: false,
             });
-            host.get(held.collect());
+            host.get(held.collect(), false);
         }
         let lists = |code| question.options.first(code);
         host.wants_pool |= asks && lists(IA_NA).is_some();
@@ -198,10 +203,21 @@ impl Observed {
 }
 
 impl Host {
-    fn get(&mut self, leases: Vec<Given>) {
+    /// Takes note of leases; `again` also of the lifetimes of those that are known.
+    fn get(&mut self, leases: Vec<Given>, again: bool) {
         for lease in leases {
-            if !self.given.iter().any(|it| it.block == lease.block) {
-                self.given.push(lease);
+            match self.given.iter_mut().find(|it| it.block == lease.block) {
+                Some(known) if again && !known.bound => {
+                    *known = Given {
+                        bound: true,
+                        ..lease
+                    };
+                }
+                Some(_) => {}
+                None => self.given.push(Given {
+                    bound: again,
+                    ..lease
+                }),
             }
         }
     }
@@ -269,6 +285,11 @@ fn leases(options: &Options) -> impl Iterator<Item = Given> {
             _ => return None,
         };
         let lifetimes = Some((preferred, valid));
-        (valid > 0).then_some(Given { block, lifetimes })
+        let bound = false;
+        (valid > 0).then_some(Given {
+            block,
+            lifetimes,
+            bound,
+        })
     })
 }

@@ -3,7 +3,7 @@
 //! The same are: another transaction id, another server, another order of options, other words in a status, and
 //! another lease, as long as whoever kept a lease then keeps one now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::reason::{self, Reason};
 use crate::dissect::{self, Message, Opt, Value};
@@ -67,6 +67,14 @@ struct Ia<'a> {
     others: Vec<&'a Opt>,
 }
 
+impl Ia<'_> {
+    /// All leases in it, whatever their lifetimes.
+    fn named(&self) -> Vec<Block> {
+        let given = self.given.iter().map(|it| it.block);
+        given.chain(self.taken.iter().copied()).collect()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Lease {
     block: Block,
@@ -74,15 +82,26 @@ struct Lease {
     valid: u32,
 }
 
-/// Holds a live answer against the recorded one, both without their relay levels.
+/// The leases that a message declines.
+pub(super) fn declines(message: &Message) -> Vec<Block> {
+    match message.message_type {
+        DECLINE => ias(message).iter().flat_map(|it| it.1.named()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Holds a live answer against the recorded one, both without their relay levels. Live leases that clients have
+/// declined are not given again.
 pub(super) fn compare(
     question: &Message,
     recorded: &Message,
     live: &Message,
     leases: &mut Leases,
+    declined: &HashSet<Block>,
 ) -> Vec<Row> {
     let mut table = Table {
         question,
+        declined,
         answer: recorded.message_type,
         leases,
         rows: Vec::new(),
@@ -93,7 +112,9 @@ pub(super) fn compare(
     let (then, now) = (ias(recorded), ias(live));
     let statuses = (status(&recorded.options), status(&live.options));
     // Some servers say for the whole message what stands in the IAs.
-    let elsewhere = |other: &[(String, Ia<'_>)], code| other.iter().any(|it| it.1.status == code);
+    let elsewhere = |other: &[(String, Ia<'_>)], code| {
+        code != SUCCESS && other.iter().any(|it| it.1.status == code)
+    };
     let moved = elsewhere(&now, statuses.0) || elsewhere(&then, statuses.1);
     table.statuses("status-code", statuses, moved);
     let mut names: Vec<&String> = then.iter().map(|it| &it.0).collect();
@@ -141,6 +162,7 @@ struct Table<'a> {
     /// The type of the recorded answer.
     answer: u8,
     leases: &'a mut Leases,
+    declined: &'a HashSet<Block>,
     rows: Vec<Row>,
 }
 
@@ -177,10 +199,7 @@ impl Table<'_> {
     /// Whether the live server has given this client something that it names.
     fn has_leases(&self) -> bool {
         let names = ias(self.question);
-        let mut named = names.iter().flat_map(|(_, ia)| {
-            let given = ia.given.iter().map(|it| it.block);
-            given.chain(ia.taken.iter().copied())
-        });
+        let mut named = names.iter().flat_map(|(_, ia)| ia.named());
         named.any(|it| self.leases.recorded.contains_key(&it))
     }
 
@@ -209,7 +228,7 @@ impl Table<'_> {
                 let why = match says_nothing {
                     true if other != SUCCESS => Some(reason::status_elsewhere()),
                     true => None,
-                    false => Some(reason::ia_missing(self.question, in_live)),
+                    false => Some(reason::ia_missing(self.question, in_live, ia.status)),
                 };
                 let texts = if in_live {
                     (None, Some(text))
@@ -220,11 +239,16 @@ impl Table<'_> {
                 return;
             }
         };
-        self.statuses(
-            &format!("{name} > status-code"),
-            (then.status, now.status),
-            [statuses.0, statuses.1] != [SUCCESS; 2] && statuses.0 != statuses.1,
-        );
+        let place = format!("{name} > status-code");
+        let statuses_moved = statuses.0 != statuses.1;
+        self.statuses(&place, (then.status, now.status), statuses_moved);
+        let given = then.given.iter().map(|it| it.block);
+        if given.into_iter().any(|it| self.declined.contains(&it))
+            && let Some(row) = self.rows.last_mut().filter(|it| it.place == place)
+            && row.difference.is_some()
+        {
+            row.difference = Some(reason::declined());
+        }
         for (recorded, live) in pairs(&then.given, &now.given, self.leases) {
             let nothing = then.given.is_empty() || now.given.is_empty();
             self.lease(name, recorded, live, nothing);
@@ -296,12 +320,20 @@ impl Table<'_> {
                     (Some(text), None)
                 };
                 let place = format!("{ia} > {}", kind(&lease));
-                self.row(&place, texts, Some(reason::lease_missing(in_live, nothing)));
+                let live = self.leases.live(lease.block).unwrap_or(lease.block);
+                let why = match self.declined.contains(&live) {
+                    true => reason::declined(),
+                    false => reason::lease_missing(in_live, nothing),
+                };
+                self.row(&place, texts, Some(why));
                 return;
             }
         };
         let place = format!("{ia} > {}", kind(&then));
         let mut why = self.leases.pair(then.block, now.block);
+        if why.is_some() && self.declined.contains(&then.block) {
+            why = Some(reason::declined());
+        }
         if then.block.length != now.block.length {
             why = Some(reason::length());
         }
@@ -347,6 +379,7 @@ impl Table<'_> {
             let why = match (&then, &now) {
                 (Some(then), Some(now)) if then.eq_ignore_ascii_case(now) => None,
                 (Some(_), Some(_)) => Some(reason::option_value(code)),
+                (Some(_), None) if !inside.is_empty() => Some(reason::inner_option_missing(code)),
                 (Some(_), None) => Some(reason::option_missing(self.question, self.answer, code)),
                 (None, _) => Some(reason::option_added(code)),
             };

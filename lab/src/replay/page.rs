@@ -1,5 +1,6 @@
 //! What came of a replay, for people: recorded and live side by side, then what was rewritten, then what differs.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::meaning::Row;
@@ -11,6 +12,10 @@ use crate::dissect::{self, Message};
 /// Columns for what a row is about, and for each side.
 const PLACE: usize = 34;
 const SIDE: usize = 38;
+/// The most columns of a value in the list of differences.
+const VALUE: usize = 80;
+/// The most packets that are named with one line.
+const NUMBERS: usize = 8;
 
 /// The whole report.
 #[must_use]
@@ -127,6 +132,7 @@ fn one(dialogue: &Dialogue, turn: &Turn, compared: &Compared, page: &mut String)
             ""
         };
         let side = |text: &Option<String>| match text {
+            Some(text) if text.is_empty() => "it is there".to_owned(),
             Some(text) => cut(&format!("{arrow}{text}"), SIDE),
             None => "-".to_owned(),
         };
@@ -188,48 +194,55 @@ fn path(tree: &Message) -> String {
 }
 
 fn rewrites(played: &Played, page: &mut String) {
-    let mut told: Vec<((&str, &str, &str), Vec<String>)> = Vec::new();
-    for rewrite in played.turns.iter().flat_map(|it| &it.rewrites) {
-        let what = (
-            rewrite.place.as_str(),
-            rewrite.from.as_str(),
-            rewrite.to.as_str(),
-        );
-        let number = rewrite.number.to_string();
-        match told.iter_mut().find(|it| it.0 == what) {
-            Some((_, numbers)) => numbers.push(number),
-            None => told.push((what, vec![number])),
+    let rewrites = played.turns.iter().flat_map(|it| &it.rewrites);
+    let lines = rewrites.map(|it| (it.number, format!("{}: {} → {}", it.place, it.from, it.to)));
+    list("Rewritten, to follow the live server:", lines, page);
+}
+
+fn differences(dialogue: &Dialogue, played: &Played, page: &mut String) {
+    let turns = dialogue.turns.iter().zip(&played.turns);
+    let lines = turns.flat_map(|(turn, compared)| {
+        let rows = compared.differences();
+        rows.map(|row| (turn.number, difference(row)))
+    });
+    list("Differences:", lines, page);
+}
+
+/// Lines about packets, each once, with the numbers of all packets that it is about.
+fn list(title: &str, lines: impl Iterator<Item = (usize, String)>, page: &mut String) {
+    let mut told: Vec<(String, Vec<String>)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (number, line) in lines {
+        let at = *places.entry(line.clone()).or_insert(told.len());
+        match told.get_mut(at) {
+            Some((_, numbers)) => numbers.push(number.to_string()),
+            None => told.push((line, vec![number.to_string()])),
         }
     }
     if told.is_empty() {
         return;
     }
-    let _ = writeln!(page, "\nRewritten, to follow the live server:");
-    for ((place, from, to), numbers) in told {
+    let _ = writeln!(page, "\n{title}");
+    for (line, numbers) in told {
         let packets = plural(numbers.len(), "packet");
-        let numbers = numbers.join(", ");
-        let _ = writeln!(page, "  {packets} {numbers}: {place}: {from} → {to}");
-    }
-}
-
-fn differences(dialogue: &Dialogue, played: &Played, page: &mut String) {
-    if played.differences() == 0 {
-        return;
-    }
-    let _ = writeln!(page, "\nDifferences:");
-    for (turn, compared) in dialogue.turns.iter().zip(&played.turns) {
-        for row in compared.differences() {
-            let _ = writeln!(page, "  {}", difference(turn, row));
-        }
+        let shown = numbers.iter().take(NUMBERS).cloned().collect::<Vec<_>>();
+        let more = match numbers.len().saturating_sub(NUMBERS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let _ = writeln!(page, "  {packets} {}{more}: {line}", shown.join(", "));
     }
 }
 
 /// One difference in one line.
-fn difference(turn: &Turn, row: &Row) -> String {
-    let side = |text: &Option<String>| text.clone().unwrap_or_else(|| "nothing".to_owned());
+fn difference(row: &Row) -> String {
+    let side = |text: &Option<String>| match text.as_deref() {
+        None => "nothing".to_owned(),
+        Some("") => "it is there".to_owned(),
+        Some(text) => cut(text, VALUE),
+    };
     let mut line = format!(
-        "packet {}: {}: recorded {}, live {}",
-        turn.number,
+        "{}: recorded {}, live {}",
         row.place,
         side(&row.recorded),
         side(&row.live)

@@ -3,7 +3,7 @@
 //!
 //! Each message is dealt with before the next one goes out, so transaction ids can stay as they are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use crate::dissect::{self, Message, Value};
 use crate::judge;
 use crate::rig::fence::FENCE_ADDRESS;
 use crate::rig::{Datagram, Event, Rig, RigError, SERVER_ADDRESS, SERVER_DUID, Setup};
+use crate::scenario::Block;
 
 const AUTHENTICATION: u16 = 11;
 
@@ -88,6 +89,7 @@ pub fn play(
         setup,
         server: SERVER_DUID.to_vec(),
         leases: HashMap::new(),
+        declined: HashSet::new(),
         turns: Vec::new(),
     };
     let mut clock = Duration::ZERO;
@@ -114,6 +116,8 @@ struct Player<'a> {
     server: Vec<u8>,
     /// By client.
     leases: HashMap<usize, Leases>,
+    /// What clients have declined.
+    declined: HashSet<Block>,
     turns: Vec<Compared>,
 }
 
@@ -223,6 +227,8 @@ impl Player<'_> {
             }
         }
         rows.extend(self.rows(index, live.as_ref(), dropped.as_deref(), &mut remarks));
+        let declined = meaning::declines(dissect::message(&sent.payload).core());
+        self.declined.extend(declined);
         self.turns.push(Compared {
             sent,
             rewrites,
@@ -258,7 +264,13 @@ impl Player<'_> {
                 let recorded = dissect::message(&recorded.datagram.payload);
                 let live = dissect::message(&live.payload);
                 let leases = self.leases.entry(turn.client).or_default();
-                let mut rows = meaning::compare(question, recorded.core(), live.core(), leases);
+                let mut rows = meaning::compare(
+                    question,
+                    recorded.core(),
+                    live.core(),
+                    leases,
+                    &self.declined,
+                );
                 rows.extend(levels(&recorded, &live));
                 rows.extend(strange(question, recorded.core()));
                 rows

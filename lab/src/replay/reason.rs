@@ -22,10 +22,13 @@ const RECONFIGURE_ACCEPT: u16 = 20;
 const PREFIX: u16 = 26;
 const REFRESH_TIME: u16 = 32;
 const CLIENT_FQDN: u16 = 39;
+const UNSPEC_FAIL: u16 = 1;
 const NO_BINDING: u16 = 3;
+const NOT_ON_LINK: u16 = 4;
+const USE_MULTICAST: u16 = 5;
 
 /// What kind of reason a difference has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Class {
     /// The servers are configured differently, or the live one cannot be configured like the recorded one.
     Configuration,
@@ -116,9 +119,21 @@ pub(super) fn status(recorded: u16, live: u16, had: bool, question: &Message) ->
             Class::Capture,
             "the leases are from before the capture, so the live server does not know them",
         ),
-        (NO_BINDING, 0) => because(
+        (UNSPEC_FAIL, _) => because(
             Class::Rfc,
-            "a server may create a binding that it has lost (RFC 9915 §18.3.4)",
+            "the recorded server refuses and does not say why (RFC 9915 §21.13)",
+        ),
+        (USE_MULTICAST, _) => because(
+            Class::Rfc,
+            "no server asks for multicast any more (RFC 9915 §21.13)",
+        ),
+        (NO_BINDING, _) => because(
+            Class::Rfc,
+            "a server may create a binding that it has lost, if it has something to give (RFC 9915 §18.3.4)",
+        ),
+        (NOT_ON_LINK, _) if question.message_type != CONFIRM => because(
+            Class::Configuration,
+            "the servers have other prefixes on the link (RFC 9915 §18.3.2)",
         ),
         (0, _) | (_, 0) if question.message_type == CONFIRM => because(
             Class::Configuration,
@@ -141,7 +156,13 @@ pub(super) fn status_elsewhere() -> Reason {
 }
 
 /// An IA that only one server has in its answer.
-pub(super) fn ia_missing(question: &Message, in_live: bool) -> Reason {
+pub(super) fn ia_missing(question: &Message, in_live: bool, code: u16) -> Reason {
+    if in_live && code == NO_BINDING && [RELEASE, DECLINE].contains(&question.message_type) {
+        return because(
+            Class::Capture,
+            "the leases are from before the capture, so the live server has no binding (RFC 9915 §18.3.7)",
+        );
+    }
     let only = if in_live { "live" } else { "recorded" };
     match question.message_type {
         CONFIRM => because(
@@ -183,6 +204,23 @@ pub(super) fn lease_missing(in_live: bool, nothing: bool) -> Reason {
             true => format!("the {less} server has nothing to give for this IA"),
             false => format!("the {more} server gives more leases in one IA"),
         },
+    )
+}
+
+/// A lease that the recorded server gave although it had been declined before.
+pub(super) fn declined() -> Reason {
+    because(
+        Class::Rfc,
+        "a client declined it before in this capture, so the live server gives it to nobody (RFC 9915 §18.3.8)",
+    )
+}
+
+/// An option in an IA that only the recorded answer has.
+pub(super) fn inner_option_missing(code: u16) -> Reason {
+    let name = dissect::option_name(code);
+    because(
+        Class::Configuration,
+        format!("the live server puts no {name} into IAs"),
     )
 }
 
