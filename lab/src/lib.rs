@@ -8,6 +8,7 @@ pub mod demo;
 pub mod dialogue;
 pub mod differences;
 pub mod dissect;
+pub mod import;
 pub mod judge;
 pub mod ladder;
 pub mod lens;
