@@ -29,8 +29,9 @@ impl Draft {
     /// The server does not start with the guessed configuration.
     pub fn new(dialogue: &Dialogue, origin: &str) -> Result<Self, RigError> {
         let setup = usable(guess(dialogue, origin))?;
-        let clients = steps::clients(dialogue, &setup);
-        let mut steps = steps::steps(dialogue, &clients);
+        let taken = steps::taken(&setup);
+        let clients = steps::clients(dialogue, &taken);
+        let mut steps = steps::steps(dialogue, &clients, &taken);
         expect::fill(&mut steps, &clients, &setup)?;
         let mut comments = vec![format!("Made of {origin} by `dhcp6lab import`.")];
         comments.extend(dialogue.remarks.iter().map(|it| format!("Note: {it}.")));

@@ -314,7 +314,15 @@ fn links(dialogue: &Dialogue, observed: &Observed) -> Vec<Ipv6Addr> {
         addresses.push(*turn.datagram.source.ip());
         addresses.push(*turn.datagram.destination.ip());
     }
-    let off: Vec<Ipv6Addr> = observed.off_link.iter().map(|it| link(*it)).collect();
+    // Where a server has said both, at times, what fits counts.
+    let fits = |it: &Ipv6Addr| {
+        observed
+            .confirmed
+            .iter()
+            .any(|known| link(*known) == link(*it))
+    };
+    let off = observed.off_link.iter().filter(|it| !fits(it));
+    let off: Vec<Ipv6Addr> = off.map(|it| link(*it)).collect();
     let mut links: Vec<Ipv6Addr> = Vec::new();
     for address in addresses.into_iter().filter(|it| words::is_leasable(*it)) {
         let link = link(address);

@@ -43,11 +43,13 @@ pub(super) struct Context<'a> {
     pub(super) last_xid: Option<u32>,
     /// Whether the server that it names is the one that it talks to.
     pub(super) knows_server: bool,
+    /// Addresses of the lab's own on the link, which nobody else can send from.
+    pub(super) taken: &'a [Ipv6Addr],
 }
 
 /// The step, and what the client's memory is after it.
 pub(super) fn send(datagram: &Datagram, context: &Context<'_>) -> (Send, Memory) {
-    let (octets, transport) = transport(datagram, context.client);
+    let (octets, transport) = transport(datagram, context);
     let fresh = dissect::message(&octets).xid().unwrap_or_default();
     for message in candidates(&octets, context) {
         let send = Send {
@@ -65,7 +67,12 @@ pub(super) fn send(datagram: &Datagram, context: &Context<'_>) -> (Send, Memory)
     let send = Send {
         from: context.client.name.clone(),
         transport: Transport {
-            source: source(datagram, context.client.address, compose::CLIENT_PORT),
+            source: source(
+                datagram,
+                context.client.address,
+                compose::CLIENT_PORT,
+                context.taken,
+            ),
             to: target(datagram, compose::AGENTS_AND_SERVERS),
             relay: Vec::new(),
         },
@@ -283,7 +290,8 @@ fn raw(option: &Opt) -> RawOption {
 }
 
 /// The octets at the core of a datagram, and how they travel.
-fn transport(datagram: &Datagram, client: &Client) -> (Vec<u8>, Transport) {
+fn transport(datagram: &Datagram, context: &Context<'_>) -> (Vec<u8>, Transport) {
+    let client = context.client;
     let tree = dissect::message(&datagram.payload);
     let mut levels: Vec<(&Tree, Hop)> = Vec::new();
     let mut octets = datagram.payload.as_slice();
@@ -304,7 +312,7 @@ fn transport(datagram: &Datagram, client: &Client) -> (Vec<u8>, Transport) {
     for (number, (level, mut hop)) in levels.into_iter().enumerate() {
         let index = count - 1 - number;
         let usual = compose::agent_address(index);
-        hop.address = (from != usual).then_some(from);
+        hop.address = (from != usual && !context.taken.contains(&from)).then_some(from);
         if hop.hops == u8::try_from(index).ok() {
             hop.hops = None;
         }
@@ -336,17 +344,17 @@ fn transport(datagram: &Datagram, client: &Client) -> (Vec<u8>, Transport) {
         ),
     };
     let transport = Transport {
-        source: source(datagram, usual, port),
+        source: source(datagram, usual, port, context.taken),
         to: target(datagram, to),
         relay,
     };
     (octets.to_vec(), transport)
 }
 
-fn source(datagram: &Datagram, address: Ipv6Addr, port: u16) -> Source {
+fn source(datagram: &Datagram, address: Ipv6Addr, port: u16, taken: &[Ipv6Addr]) -> Source {
     let (from, from_port) = (*datagram.source.ip(), datagram.source.port());
     Source {
-        address: (from != address).then_some(from),
+        address: (from != address && !taken.contains(&from)).then_some(from),
         port: (from_port != port).then_some(from_port),
     }
 }

@@ -1,5 +1,6 @@
 //! What the clients of a dialogue said → steps, each with what it has to be answered with once that is known.
 
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::message::{self, Context};
@@ -7,8 +8,7 @@ use crate::compose::{self, Memory};
 use crate::dialogue::{Dialogue, Turn, server_id};
 use crate::dissect::{self, Head, Message as Tree, Value};
 use crate::player::leg;
-use crate::rig::fence::FENCE_ADDRESS;
-use crate::rig::{Datagram, SERVER_ADDRESS, Setup};
+use crate::rig::{Datagram, RESERVED, Setup};
 use crate::scenario::{Client, Code, Exchange, Expected, Fields, Message, Send, Several};
 
 const SOLICIT: u8 = 1;
@@ -43,14 +43,17 @@ pub(super) struct Said {
     pub(super) expected: Vec<Expected>,
 }
 
-/// The clients under their names, with addresses that are not the server's.
-pub(super) fn clients(dialogue: &Dialogue, setup: &Setup) -> Vec<Client> {
+/// The addresses that are the lab's own on the link.
+pub(super) fn taken(setup: &Setup) -> Vec<Ipv6Addr> {
+    let own = setup.addresses.iter().map(|it| it.0);
+    own.chain(RESERVED).collect()
+}
+
+/// The clients under their names, with addresses that are not the lab's.
+pub(super) fn clients(dialogue: &Dialogue, taken: &[Ipv6Addr]) -> Vec<Client> {
     let parties = dialogue.clients.iter().enumerate();
     let clients = parties.map(|(index, party)| {
         let number = u8::try_from(index).unwrap_or(u8::MAX);
-        let mut own = setup.addresses.iter().map(|it| it.0);
-        let taken = [SERVER_ADDRESS, FENCE_ADDRESS].contains(&party.address)
-            || own.any(|it| it == party.address);
         let (duid, address) = stand_ins(number);
         let turns = dialogue.turns.iter().filter(|it| it.client == index);
         let orders: Vec<Vec<u16>> = turns.filter_map(codes).collect();
@@ -60,7 +63,10 @@ pub(super) fn clients(dialogue: &Dialogue, setup: &Setup) -> Vec<Client> {
                 [] => duid,
                 known => known.to_vec(),
             },
-            address: if taken { address } else { party.address },
+            address: match taken.contains(&party.address) {
+                true => address,
+                false => party.address,
+            },
             key: None,
             order: habit(&orders).into_iter().map(Code).collect(),
         }
@@ -69,9 +75,9 @@ pub(super) fn clients(dialogue: &Dialogue, setup: &Setup) -> Vec<Client> {
 }
 
 /// The DUID and address that a scenario gives a client which says neither.
-pub(super) fn stand_ins(number: u8) -> (Vec<u8>, std::net::Ipv6Addr) {
+pub(super) fn stand_ins(number: u8) -> (Vec<u8>, Ipv6Addr) {
     let last = 0xc1_u8.wrapping_add(number);
-    let address = std::net::Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last));
+    let address = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last));
     (vec![0, 3, 0, 1, 2, 0, 0, 0, 0, last], address)
 }
 
@@ -89,34 +95,51 @@ fn habit(orders: &[Vec<u16>]) -> Vec<u16> {
         let keeps = |it: &&Vec<u16>| message::ordered(&message::usual_order(it), habit) == **it;
         orders.iter().filter(keeps).count()
     };
-    let mut habit: Vec<u16> = Vec::new();
+    let mut by_number: Vec<(usize, &Vec<u16>)> = Vec::new();
     for order in orders {
-        let mut at = 0;
-        let mut seen: Vec<u16> = Vec::new();
-        for code in order {
-            let earlier = seen.iter().filter(|it| *it == code).count();
-            let mut places = habit.iter().enumerate().filter(|it| it.1 == code);
-            match places.nth(earlier) {
-                Some((place, _)) => at = place + 1,
-                None => {
-                    habit.insert(at, *code);
-                    at += 1;
-                }
-            }
-            seen.push(*code);
+        match by_number.iter_mut().find(|it| it.1 == order) {
+            Some((number, _)) => *number += 1,
+            None => by_number.push((1, order)),
         }
     }
+    by_number.sort_by_key(|it| std::cmp::Reverse(it.0));
+    let often: Vec<&Vec<u16>> = by_number.iter().map(|it| it.1).collect();
+    // Messages of one kind may contradict those of another; then the most frequent ones have their way.
+    let merged = (1..=often.len()).map(|number| merged(&often[..number]));
+    let best = merged.max_by_key(|it| (kept(it), std::cmp::Reverse(it.len())));
+    let mut habit = best.unwrap_or_default();
     let most = kept(&habit);
     let keep = (0..=habit.len()).find(|keep| kept(&habit[..*keep]) == most);
     habit.truncate(keep.unwrap_or(habit.len()));
     habit
 }
 
+/// One order of all: a code stands behind the one that it follows where it is met first.
+fn merged(orders: &[&Vec<u16>]) -> Vec<u16> {
+    let mut all: Vec<u16> = Vec::new();
+    for order in orders {
+        let mut at = 0;
+        for (index, code) in order.iter().enumerate() {
+            let earlier = order[..index].iter().filter(|it| *it == code).count();
+            let mut places = all.iter().enumerate().filter(|it| it.1 == code);
+            match places.nth(earlier) {
+                Some((place, _)) => at = place + 1,
+                None => {
+                    all.insert(at, *code);
+                    at += 1;
+                }
+            }
+        }
+    }
+    all
+}
+
 /// The steps that say what the clients said, in the recorded order.
-pub(super) fn steps(dialogue: &Dialogue, clients: &[Client]) -> Vec<Step> {
+pub(super) fn steps(dialogue: &Dialogue, clients: &[Client], taken: &[Ipv6Addr]) -> Vec<Step> {
     let mut writer = Writer {
         dialogue,
         clients,
+        taken,
         memories: vec![Memory::default(); clients.len()],
         xids: vec![None; clients.len()],
         calendar: Calendar::default(),
@@ -145,6 +168,7 @@ pub(super) fn steps(dialogue: &Dialogue, clients: &[Client]) -> Vec<Step> {
 struct Writer<'a> {
     dialogue: &'a Dialogue,
     clients: &'a [Client],
+    taken: &'a [Ipv6Addr],
     memories: Vec<Memory>,
     /// The transaction id of each client's last message.
     xids: Vec<Option<u32>>,
@@ -188,6 +212,7 @@ impl Writer<'_> {
             memory: &self.memories[turn.client],
             last_xid: self.xids[turn.client],
             knows_server,
+            taken: self.taken,
         };
         let (send, memory) = message::send(&turn.datagram, &context);
         if self.xids[turn.client].is_some() {

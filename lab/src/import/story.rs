@@ -87,12 +87,12 @@ pub(super) fn why(dialogue: &Dialogue, origin: &str) -> String {
     format!("{} As in {origin}.{answers}", sentences.join(" "))
 }
 
-/// What one client does, in order, the same thing once.
+/// What one client does, in the order in which it does it first.
 fn told(dialogue: &Dialogue, turns: &[(usize, &Turn)]) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (index, turn) in turns {
         let part = act(dialogue, *index, turn);
-        if parts.last() != Some(&part) {
+        if !parts.contains(&part) {
             parts.push(part);
         }
     }
@@ -103,11 +103,6 @@ fn told(dialogue: &Dialogue, turns: &[(usize, &Turn)]) -> String {
         && parts[at - 1].starts_with("looks for")
     {
         parts.remove(at - 1);
-    }
-    const PARTS_MAX: usize = 6;
-    if parts.len() > PARTS_MAX {
-        parts.truncate(PARTS_MAX);
-        parts.push("goes on like that".to_owned());
     }
     let names: Vec<&str> = parts.iter().map(String::as_str).collect();
     match names.as_slice() {
