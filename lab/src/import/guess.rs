@@ -173,7 +173,11 @@ fn ntp(observed: &Observed, parts: &[NtpPart]) -> Option<Vec<String>> {
 
 /// T1 and T2, which no configuration can say, where they are not what the server would choose.
 fn times(observed: &Observed, text: &mut Text) {
-    let odd = |it: &&(u32, u32, u32)| (it.0 / 2, it.0 / 5 * 4 + it.0 % 5 * 4 / 5) != (it.1, it.2);
+    // Where both are 0, clients choose what dhcp6s does.
+    let odd = |it: &&(u32, u32, u32)| {
+        let chosen = (it.0 / 2, it.0 / 5 * 4 + it.0 % 5 * 4 / 5);
+        ![chosen, (0, 0)].contains(&(it.1, it.2))
+    };
     if let Some((preferred, t1, t2)) = observed.times.iter().find(odd) {
         text.cannot(&format!(
             "T1 {} and T2 {} for a preferred lifetime of {}; dhcp6s takes a half and four fifths of it",
@@ -310,7 +314,15 @@ fn links(dialogue: &Dialogue, observed: &Observed) -> Vec<Ipv6Addr> {
         addresses.push(*turn.datagram.source.ip());
         addresses.push(*turn.datagram.destination.ip());
     }
-    let off: Vec<Ipv6Addr> = observed.off_link.iter().map(|it| link(*it)).collect();
+    // Where a server has said both, at times, what fits counts.
+    let fits = |it: &Ipv6Addr| {
+        observed
+            .confirmed
+            .iter()
+            .any(|known| link(*known) == link(*it))
+    };
+    let off = observed.off_link.iter().filter(|it| !fits(it));
+    let off: Vec<Ipv6Addr> = off.map(|it| link(*it)).collect();
     let mut links: Vec<Ipv6Addr> = Vec::new();
     for address in addresses.into_iter().filter(|it| words::is_leasable(*it)) {
         let link = link(address);

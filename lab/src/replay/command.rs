@@ -91,8 +91,8 @@ enum Error {
     File { path: PathBuf, source: io::Error },
     #[error(transparent)]
     Recording(#[from] recording::Error),
-    #[error("{0}")]
-    Nothing(String),
+    #[error("{}: {reason}", path.display())]
+    Nothing { path: PathBuf, reason: String },
     #[error("{0}")]
     Server(String),
     #[error("the live rig cannot run: {0}")]
@@ -114,7 +114,7 @@ impl Error {
             Self::Capture { .. }
             | Self::File { .. }
             | Self::Recording(_)
-            | Self::Nothing(_)
+            | Self::Nothing { .. }
             | Self::Server(_)
             | Self::NotStarted { .. }
             | Self::Report(_) => BAD_INPUT,
@@ -186,25 +186,11 @@ fn dialogue(path: &Path, client: Option<&str>) -> Result<Dialogue, Error> {
         source,
     })?;
     let dialogue = Dialogue::new(&capture);
-    let file = path.display();
-    if dialogue.turns.is_empty() {
-        return Err(Error::Nothing(match dialogue.answers {
-            0 => format!("{file}: there is no DHCPv6 in it"),
-            count => format!(
-                "{file}: there are {count} messages of servers in it, but none of a client to play"
-            ),
-        }));
-    }
-    match client {
-        None => Ok(dialogue),
-        Some(name) => dialogue.only(name).ok_or_else(|| {
-            let names: Vec<&str> = dialogue.clients.iter().map(|it| it.name.as_str()).collect();
-            Error::Nothing(format!(
-                "{file}: there is no client `{name}` in it; there are: {}",
-                names.join(", ")
-            ))
-        }),
-    }
+    let playable = dialogue.playable(client);
+    playable.map_err(|reason| Error::Nothing {
+        path: path.to_owned(),
+        reason,
+    })
 }
 
 /// What the server starts with, and what that is called.
@@ -214,21 +200,26 @@ fn setup(
     file: &str,
 ) -> Result<(Setup, String), Error> {
     let guess = import::guess(dialogue, file);
-    let (config, about) = match &arguments.config {
-        Some(path) => {
-            let text = fs::read_to_string(path).map_err(|source| Error::File {
-                path: path.clone(),
+    let guessed = "the guessed configuration".to_owned();
+    let Some(path) = &arguments.config else {
+        let usable = import::usable(guess);
+        return match usable {
+            Ok(setup) => Ok((setup, guessed)),
+            Err(source) => Err(Error::NotStarted {
+                about: guessed,
                 source,
-            })?;
-            (text, path.display().to_string())
-        }
-        None => (guess.config, "the guessed configuration".to_owned()),
+            }),
+        };
     };
+    let config = fs::read_to_string(path).map_err(|source| Error::File {
+        path: path.clone(),
+        source,
+    })?;
     let setup = Setup {
         config,
         addresses: guess.addresses,
     };
-    Ok((setup, about))
+    Ok((setup, path.display().to_string()))
 }
 
 /// A rig with the server, which has started.

@@ -13,8 +13,7 @@ use super::rewrite::{self, Follow, Rewrite};
 use crate::dialogue::{Answer, Dialogue, Turn, client_id, server_id};
 use crate::dissect::{self, Message, Value};
 use crate::judge;
-use crate::rig::fence::FENCE_ADDRESS;
-use crate::rig::{Datagram, Event, Rig, RigError, SERVER_ADDRESS, SERVER_DUID, Setup};
+use crate::rig::{Datagram, Event, RESERVED, Rig, RigError, SERVER_ADDRESS, SERVER_DUID, Setup};
 use crate::scenario::Block;
 
 const AUTHENTICATION: u16 = 11;
@@ -196,7 +195,7 @@ impl Player<'_> {
     /// Whether an address is one of the lab's own on the link.
     fn is_taken(&self, address: Ipv6Addr) -> bool {
         let mut own = self.setup.addresses.iter().map(|it| it.0);
-        address == SERVER_ADDRESS || address == FENCE_ADDRESS || own.any(|it| it == address)
+        RESERVED.contains(&address) || own.any(|it| it == address)
     }
 
     fn compare(
