@@ -276,7 +276,14 @@ impl Rig for Live {
     }
 
     fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
-        self.tell(&Order::Remove(duid, ia))
+        let known = self.tell(&Order::Remove(duid, ia))?;
+        // The server says so before it is on disk. What it answers behind that leaves only afterwards.
+        if let Some(fence) = self.ledger.open() {
+            self.station.send(&fence)?;
+        }
+        let before = self.settle()?;
+        self.before.extend(before);
+        Ok(known)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
