@@ -187,7 +187,11 @@ fn the_packets_of_a_failure_say_what_happened() {
         .map(|it| it.expect("an entry").path())
         .collect();
     let capture = packets.join("topic-it-fails-sim.pcapng");
-    assert_eq!(found, [capture.clone()], "only failures have captures here");
+    assert_eq!(
+        found,
+        std::slice::from_ref(&capture),
+        "only failures have captures here"
+    );
     let Some(comments) = comments(&capture) else {
         return;
     };

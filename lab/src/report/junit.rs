@@ -53,9 +53,17 @@ fn case(row: &Row, topic: &str, strict: bool) -> TestCase {
 }
 
 fn failure(row: &Row, strict: bool) -> TestCaseStatus {
-    let kind = match row.outcome {
-        Outcome::NotStarted(_) => NonSuccessKind::Error,
-        _ => NonSuccessKind::Failure,
+    let (kind, what) = match row.outcome {
+        Outcome::NotStarted(_) => (NonSuccessKind::Error, "configuration"),
+        Outcome::Differs => (NonSuccessKind::Failure, "snapshot"),
+        Outcome::Unsteady { .. } => (NonSuccessKind::Failure, "unsteady"),
+        Outcome::Failed(_)
+        | Outcome::Wrong(_)
+        | Outcome::New
+        | Outcome::Blessed
+        | Outcome::Explained { .. }
+        | Outcome::Skipped(_)
+        | Outcome::Passed => (NonSuccessKind::Failure, "expectation"),
     };
     let mut text = String::new();
     for (step, fault) in row.faults(strict) {
@@ -69,12 +77,7 @@ fn failure(row: &Row, strict: bool) -> TestCaseStatus {
     let _ = write!(text, "\nagain: {}\n", row.again);
     let mut status = TestCaseStatus::non_success(kind);
     status.set_message(message);
-    status.set_type(match row.outcome {
-        Outcome::Differs => "snapshot",
-        Outcome::Unsteady { .. } => "unsteady",
-        Outcome::NotStarted(_) => "configuration",
-        _ => "expectation",
-    });
+    status.set_type(what);
     status.set_description(text);
     status
 }
