@@ -17,6 +17,7 @@ mod support;
 fn live(
     #[files("../scenarios/*/*.yaml")]
     #[base_dir = "${CARGO_MANIFEST_DIR}"]
+    #[exclude("/common/")]
     path: PathBuf,
 ) {
     let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
