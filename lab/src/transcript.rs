@@ -19,6 +19,8 @@ pub struct Transcript {
     entries: Vec<Entry>,
     /// With which entries the cases of a scenario begin, and the names in them.
     cases: Vec<(usize, Names)>,
+    /// The step that is being played.
+    step: usize,
 }
 
 /// One thing that happened.
@@ -26,6 +28,8 @@ pub struct Transcript {
 pub struct Entry {
     /// When, since the start of the scenario.
     pub at: Duration,
+    /// The number of the step that it belongs to, from 1; 0 if there are no steps.
+    pub step: usize,
     /// What.
     pub what: What,
 }
@@ -56,6 +60,11 @@ const DELAYED: u8 = 2;
 const RUN_MIN: usize = 17;
 
 impl Transcript {
+    /// What is written down from now on belongs to the step with that number, from 1.
+    pub fn begin_step(&mut self, number: usize) {
+        self.step = number;
+    }
+
     /// A client's datagram; `at` is the time since the start of the scenario.
     pub fn sent(&mut self, at: Duration, by: &str, datagram: Datagram) {
         let by = by.to_owned();
@@ -104,7 +113,7 @@ impl Transcript {
         self.entries
             .extend(case.entries.into_iter().map(|entry| Entry {
                 at: start + entry.at,
-                what: entry.what,
+                ..entry
             }));
     }
 
@@ -114,7 +123,8 @@ impl Transcript {
     }
 
     fn push(&mut self, at: Duration, what: What) {
-        self.entries.push(Entry { at, what });
+        let step = self.step;
+        self.entries.push(Entry { at, step, what });
     }
 
     /// Everything that happened, in order.
@@ -140,6 +150,16 @@ impl Transcript {
     /// The transcript as text, without what a lens leaves out.
     #[must_use]
     pub fn render_through(&self, names: &Names, lens: Lens) -> String {
+        self.pieces(names, lens).concat()
+    }
+
+    /// The text of each entry: together they are the transcript as text.
+    #[must_use]
+    pub fn render_entries(&self, names: &Names) -> Vec<String> {
+        self.pieces(names, Lens::default())
+    }
+
+    fn pieces(&self, names: &Names, lens: Lens) -> Vec<String> {
         let mut page = Page {
             names: names.clone(),
             lens,
@@ -147,7 +167,7 @@ impl Transcript {
             from_server: false,
             mac: None,
         };
-        for (index, entry) in self.entries.iter().enumerate() {
+        let piece = |(index, entry): (usize, &Entry)| {
             if let Some((_, names)) = self.cases.iter().find(|it| it.0 == index) {
                 page.names = names.clone();
                 if index > 0 {
@@ -160,8 +180,9 @@ impl Transcript {
                 What::Sent { by, datagram } => page.sent(by, datagram),
                 What::Received(datagram) => page.received(datagram),
             }
-        }
-        page.text
+            std::mem::take(&mut page.text)
+        };
+        self.entries.iter().enumerate().map(piece).collect()
     }
 }
 
