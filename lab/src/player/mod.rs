@@ -13,7 +13,7 @@ mod retransmission;
 mod tests;
 mod traffic;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
@@ -157,6 +157,7 @@ fn case(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
         open: false,
         answers: VecDeque::new(),
         drops: VecDeque::new(),
+        taken: HashSet::new(),
         last: None,
         saved: Saved::default(),
     };
@@ -202,6 +203,8 @@ struct Player<'a> {
     /// What has arrived from the server and was not expected yet.
     answers: VecDeque<Passenger>,
     drops: VecDeque<String>,
+    /// The transaction ids of all answers that have come to their clients.
+    taken: HashSet<u32>,
     /// The last answer that was expected.
     last: Option<Datagram>,
     saved: Saved,
@@ -371,11 +374,13 @@ impl<'a> Player<'a> {
 
     /// What came of messages and no step expects.
     fn refuse_rest(&mut self) {
+        self.ignore_surplus();
         let came = !self.answers.is_empty() || !self.drops.is_empty();
         while let Some(passenger) = self.answers.pop_front() {
             let name = dissect::message(&passenger.datagram.payload).core().name();
             self.take(passenger);
             self.fail(format!("the server sent an unexpected {name}"));
+            self.ignore_surplus();
         }
         let foreign = self.foreign;
         let drops = std::mem::take(&mut self.drops);
@@ -465,6 +470,7 @@ impl<'a> Player<'a> {
         let client = passenger.client.as_deref();
         if let Some(client) = client.and_then(|it| self.scenario.clients.get(it)) {
             let tree = dissect::message(&passenger.datagram.payload);
+            self.taken.extend(tree.core().xid());
             let memory = self.memories.entry(&client.name).or_default();
             memory.learn(tree.core());
         }
@@ -502,26 +508,11 @@ impl<'a> Player<'a> {
             if self.failures.len() > failed {
                 break;
             }
-            self.ignore_surplus(client, answer);
+            if self.link.is_lossy() {
+                self.drops.clear();
+            }
         }
         Ok(())
-    }
-
-    /// On a link with faults, a client may get an answer more than once; it goes on with the first.
-    fn ignore_surplus(&mut self, client: &Client, answer: u8) {
-        if !self.link.is_lossy() {
-            return;
-        }
-        self.drops.clear();
-        let name = client.name.as_str();
-        while let Some(it) = self.answers.front()
-            && is(&it.datagram, answer)
-            && it.client.as_deref() == Some(name)
-        {
-            self.answers.pop_front();
-            self.transcript
-                .link(self.clock, &format!("{name} has that answer already"));
-        }
     }
 }
 

@@ -135,6 +135,26 @@ impl Player<'_> {
     /// Lets time pass; what was delayed arrives when its time has come.
     pub(super) fn advance(&mut self, time: Duration) -> Result<(), RigError> {
         let end = self.clock + time;
+        self.arrive_until(end, false)?;
+        let rest = end - self.clock;
+        self.clock = end;
+        self.rig.advance(rest)
+    }
+
+    /// Lets a client wait, for no longer than until it has an answer.
+    fn wait(&mut self, time: Duration) -> Result<(), RigError> {
+        let end = self.clock + time;
+        self.arrive_until(end, true)?;
+        if !self.answers.is_empty() {
+            return Ok(());
+        }
+        let rest = end - self.clock;
+        self.clock = end;
+        self.rig.advance(rest)
+    }
+
+    /// Lets everything arrive that is due by then; all but the first answer is left if `one` is set.
+    fn arrive_until(&mut self, end: Duration, one: bool) -> Result<(), RigError> {
         while let Some(due) = self.link.next_due().filter(|it| *it <= end) {
             self.rig.advance(due - self.clock)?;
             self.clock = due;
@@ -155,15 +175,32 @@ impl Player<'_> {
                 }
             }
             self.settle()?;
+            self.ignore_surplus();
+            if one && !self.answers.is_empty() {
+                break;
+            }
         }
-        let rest = end - self.clock;
-        self.clock = end;
-        self.rig.advance(rest)
+        Ok(())
+    }
+
+    /// On a link with faults a client may get an answer more than once; it goes on with the first.
+    pub(super) fn ignore_surplus(&mut self) {
+        while self.link.is_lossy()
+            && let Some(passenger) = self.answers.front()
+            && let Some(client) = &passenger.client
+            && let Some(xid) = dissect::message(&passenger.datagram.payload).core().xid()
+            && self.taken.contains(&xid)
+        {
+            let text = format!("{client} has an answer to that already");
+            self.transcript.link(self.clock, &text);
+            self.answers.pop_front();
+        }
     }
 
     /// A client waits for an answer and says its last message again, so often at most (RFC 9915 §15).
     pub(super) fn retransmit(&mut self, name: &str, times: u32) -> Result<(), RigError> {
         for _ in 0..times {
+            self.ignore_surplus();
             if self.ended || !self.answers.is_empty() {
                 break;
             }
@@ -176,8 +213,7 @@ impl Player<'_> {
                 "{name} waits {}s for an answer",
                 timeout.as_secs()
             ));
-            self.advance(timeout)?;
-            self.settle()?;
+            self.wait(timeout)?;
             if !self.answers.is_empty() {
                 break;
             }
