@@ -137,11 +137,9 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Retransmit(_) => {
             return Some("a client waits, which takes longer than anybody can wait for".into());
         }
-        Step::Send(_)
-        | Step::Exchange(_)
-        | Step::Expect(_)
-        | Step::Faults(_)
-        | Step::Save(_) => return None,
+        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Faults(_) | Step::Save(_) => {
+            return None;
+        }
     };
     product.cannot(deed).map(str::to_owned)
 }

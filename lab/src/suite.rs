@@ -35,6 +35,13 @@ pub fn scenarios(path: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// The scenarios that a document in Markdown shows: its YAML that begins with `why`.
+pub fn examples(document: &str) -> impl Iterator<Item = &str> {
+    let blocks = document.split("\n```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|it| Some(it.split_once("\n```")?.0));
+    blocks.filter(|it| it.starts_with("why:"))
+}
+
 /// Whether a file is a scenario by its name.
 #[must_use]
 pub fn is_scenario(path: &Path) -> bool {

@@ -43,6 +43,7 @@ pub struct Fault {
 /// Whose messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", rename = "side of the link")]
+#[schemars(rename = "Side")]
 pub enum Side {
     /// Those of clients and relay agents.
     Client,

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde::de::Error as _;
 
 use super::document::{self, Content, Fault, Node, Values};
 use super::words::nearest;
@@ -98,6 +99,14 @@ fn read(path: &Path, text: &str) -> Result<Scenario, Fault> {
         return Err(Fault::at(&root.place, reason));
     }
     let root = document::resolve(root, &text_of)?;
+    // A key that is misspelt comes ahead of what follows from that.
+    let known = document::keys_of::<Scenario>();
+    for (key, _) in root.as_map().unwrap_or_default() {
+        let name = key.as_text().unwrap_or_default();
+        if !known.contains(&name) {
+            return Err(Fault::unknown_field(name, known).or_at(&key.place));
+        }
+    }
     let mut cases = Vec::new();
     for (title, parameters) in combinations(&root)? {
         cases.push(case(&root, title, &parameters)?);
@@ -186,7 +195,11 @@ fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scena
     for (index, written) in steps.iter().enumerate() {
         let within = |fault: Fault| fault.in_element("steps", index);
         let (step, late) = names.read(written).map_err(within)?;
-        let at = |reason| within(Fault::at(&written.place, reason));
+        let at = |wrong: Wrong| {
+            let value = written.as_map().and_then(|it| Some(&it.first()?.1));
+            let named = wrong.key.zip(value).and_then(|(key, value)| value.get(key));
+            within(Fault::at(&named.unwrap_or(written).place, wrong.reason))
+        };
         scenario.check(&step, before).map_err(at)?;
         if let Step::Save(save) = &step {
             names.save(save, written).map_err(within)?;
@@ -196,6 +209,21 @@ fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scena
         scenario.late.push(late);
     }
     Ok(scenario)
+}
+
+/// What is wrong with a step, and under which key if that is known.
+struct Wrong {
+    key: Option<&'static str>,
+    reason: String,
+}
+
+impl<T: Into<String>> From<T> for Wrong {
+    fn from(reason: T) -> Self {
+        Self {
+            key: None,
+            reason: reason.into(),
+        }
+    }
 }
 
 /// What the steps before a step have done, as far as the step has to be able to rely on it.
@@ -293,14 +321,17 @@ impl Scenario {
         }
     }
 
-    fn check(&self, step: &Step, before: Before) -> Result<(), String> {
-        let known = |name: &str| match self.clients.get(name) {
+    fn check(&self, step: &Step, before: Before) -> Result<(), Wrong> {
+        let known = |key, name: &str| match self.clients.get(name) {
             Some(_) => Ok(()),
-            None => Err(self.no_client(name)),
+            None => Err(Wrong {
+                key: Some(key),
+                reason: self.no_client(name),
+            }),
         };
         match step {
-            Step::Send(send) => known(&send.from),
-            Step::Exchange(exchange) => known(&exchange.from),
+            Step::Send(send) => known("from", &send.from),
+            Step::Exchange(exchange) => known("from", &exchange.from),
             Step::Expect(expect) => {
                 if !before.sent {
                     return Err("nothing was sent: put a `send` ahead of `expect`".into());
@@ -316,14 +347,14 @@ impl Scenario {
                 }
             }
             Step::Remove(remove) => {
-                known(&remove.client)?;
+                known("client", &remove.client)?;
                 let Some(_) = remove.ia() else {
                     return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
                 };
                 Ok(())
             }
-            Step::Retransmit(retransmit) => known(&retransmit.from),
-            Step::Faults(faults) => faults.0.iter().try_for_each(|it| it.kind().map(drop)),
+            Step::Retransmit(retransmit) => known("from", &retransmit.from),
+            Step::Faults(faults) => Ok(faults.0.iter().try_for_each(|it| it.kind().map(drop))?),
             Step::Save(save) => match (save.0.is_empty(), before.answered) {
                 (true, _) => Err("name what is saved: `{ lease: ia_na.1.address }`".into()),
                 (false, true) => Ok(()),
@@ -417,7 +448,7 @@ mod tests {
         let error = refused_step("  - crash: server\n  - send: { from: second, solicit: {} }");
         assert_eq!(
             error,
-            "x.yaml:6:5: step 2: there is no client `second`: add it under `clients`, or use one of: first"
+            "x.yaml:6:19: step 2: there is no client `second`: add it under `clients`, or use one of: first"
         );
     }
 

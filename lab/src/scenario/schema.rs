@@ -389,3 +389,6 @@ impl<T: JsonSchema> JsonSchema for Several<T> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -51,6 +51,7 @@ pub enum Step {
 /// What a disk is said to be.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", rename = "state of a disk")]
+#[schemars(rename = "DiskState")]
 enum DiskState {
     /// Nothing more can be written.
     Full,

@@ -13,7 +13,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
-use super::words::not_known;
+use super::words::{nearest, not_known};
 use crate::dissect;
 
 /// Octets, written as hexadecimal digits; colons and spaces between them are welcome.
@@ -139,7 +139,15 @@ impl FromStr for Identifier {
         match text {
             "own" => Ok(Self::Own),
             "server" => Ok(Self::Server),
-            _ => text.parse::<Hex>().map(|hex| Self::Octets(hex.0)),
+            _ => text
+                .parse::<Hex>()
+                .map(|hex| Self::Octets(hex.0))
+                .map_err(
+                    |error| match nearest(text, ["own", "server", "none"].into_iter()) {
+                        Some(near) => format!("{error}; did you mean `{near}`?"),
+                        None => error,
+                    },
+                ),
         }
     }
 }
@@ -178,7 +186,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
                     return Ok(Several::default());
                 }
                 let value = serde::de::value::StrDeserializer::<E>::new(text);
-                Ok(Several(vec![T::deserialize(value)?]))
+                let read = T::deserialize(value).map_err(|error| {
+                    match nearest(text, std::iter::once("none")) {
+                        Some(_) => E::custom(format!("{error}; did you mean `none`?")),
+                        None => error,
+                    }
+                });
+                Ok(Several(vec![read?]))
             }
 
             fn visit_u64<E: Error>(self, number: u64) -> Result<Several<T>, E> {

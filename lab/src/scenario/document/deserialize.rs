@@ -43,7 +43,7 @@ impl Fault {
         self.place.as_ref()
     }
 
-    fn or_at(mut self, place: &Place) -> Self {
+    pub(crate) fn or_at(mut self, place: &Place) -> Self {
         self.place.get_or_insert_with(|| place.clone());
         self
     }
@@ -143,7 +143,13 @@ impl<'de> Deserializer<'de> for &'de Node {
         let read = match &self.content {
             Content::Scalar(scalar) => visit_scalar(scalar, visitor),
             Content::List(elements) => visitor.visit_seq(Elements(elements.iter().enumerate())),
-            Content::Map(entries) => visitor.visit_map(Entries::new(entries)),
+            Content::Map(entries) => {
+                let mut access = Entries::new(entries);
+                let read = visitor.visit_map(&mut access);
+                // What is wrong with a key is often found only once it was read.
+                let key = access.value.map(|(key, _)| &key.place);
+                read.map_err(|fault| fault.or_at(key.unwrap_or(&self.place)))
+            }
         };
         read.map_err(|fault| fault.or_at(&self.place))
     }
@@ -212,6 +218,39 @@ impl<'de> Deserializer<'de> for &'de Node {
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct
         seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
+/// The keys that a type with named fields knows.
+pub(crate) fn keys_of<'de, T: serde::Deserialize<'de>>() -> &'static [&'static str] {
+    let mut keys: &'static [&'static str] = &[];
+    // It tells its keys when it asks for a value; that there is none is no matter.
+    let _ = T::deserialize(Keys(&mut keys));
+    keys
+}
+
+struct Keys<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Keys<'_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Fault> {
+        Err(Fault::default())
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        keys: &'static [&'static str],
+        _: V,
+    ) -> Result<V::Value, Fault> {
+        *self.0 = keys;
+        Err(Fault::default())
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option
+        unit unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
     }
 }
 
@@ -296,7 +335,7 @@ impl<'de> Entries<'de> {
     }
 }
 
-impl<'de> MapAccess<'de> for Entries<'de> {
+impl<'de> MapAccess<'de> for &mut Entries<'de> {
     type Error = Fault;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
@@ -342,7 +381,10 @@ impl<'de> EnumAccess<'de> for Choice<'de> {
             Err(mut fault) => {
                 if let Some(known) = fault.known {
                     let what = format!("a {}", self.name);
-                    fault.reason = words::not_known(word, &what, known.iter().copied());
+                    // What is joined before steps are read is no step any more, but may be meant.
+                    let joined = ["include"].into_iter().filter(|_| self.name == "step");
+                    let known = known.iter().copied().chain(joined);
+                    fault.reason = words::not_known(word, &what, known);
                 }
                 Err(fault.or_at(&self.key.place))
             }

@@ -13,7 +13,7 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-pub(crate) use deserialize::Fault;
+pub(crate) use deserialize::{Fault, keys_of};
 pub(super) use fill::{Values, fill, is_name, names_in};
 pub(super) use include::resolve;
 pub(crate) use read::read;
