@@ -13,7 +13,8 @@ use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
 use crate::rig::{Datagram, SERVER_DUID};
 use crate::scenario::{
-    Block, Client, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send, Several,
+    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send,
+    Several,
 };
 
 /// Where clients listen (RFC 9915 §7.2).
@@ -24,6 +25,9 @@ pub const SERVER_PORT: u16 = 547;
 pub const AGENTS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// The group that relay agents send to (RFC 9915 §7.1).
 pub const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
+
+/// The octets of a client's message ahead of its options.
+const HEADER_LEN: usize = 4;
 
 const CLIENT_ID: u16 = 1;
 const SERVER_ID: u16 = 2;
@@ -36,6 +40,7 @@ const RELAY_MESSAGE: u16 = 9;
 const RAPID_COMMIT: u16 = 14;
 const INTERFACE_ID: u16 = 18;
 const IA_PD: u16 = 25;
+const RELAY_PORT: u16 = 135;
 const PREFIX: u16 = 26;
 
 const SOLICIT: u8 = 1;
@@ -80,6 +85,12 @@ impl Memory {
                 self.leases.insert((option.code, *iaid), given);
             }
         }
+    }
+
+    /// The leases that the client was last given in an IA, by the code of its option.
+    pub(crate) fn held(&self, code: u16, iaid: u32) -> &[Block] {
+        let held = self.leases.get(&(code, iaid));
+        held.map_or(&[], Vec::as_slice)
     }
 
     /// The server's DUID: the one that answered last, or the one that every server of the lab has.
@@ -131,13 +142,43 @@ pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -
             message(*message_type, fields, client, memory)
         }
         Message::Relay(message_type, hop) => {
-            relay_level(*message_type, hop, 0, client.address, None)
+            relay_level(*message_type, hop, 0, client.address, None, None)
         }
         Message::Raw(octets) => octets.clone(),
-        Message::Again => memory.last.clone(),
+        Message::Again(None) => memory.last.clone(),
+        Message::Again(Some(elapsed)) => with_elapsed(&memory.last, *elapsed),
     };
     memory.last.clone_from(&octets);
     travel(send, client, octets)
+}
+
+/// A message with another Elapsed Time; as it is if it has none that can hold it.
+fn with_elapsed(message: &[u8], elapsed: u16) -> Vec<u8> {
+    let mut octets = message.to_vec();
+    let mut at = HEADER_LEN;
+    while let Some(&[a, b, c, d]) = octets.get(at..at + 4).and_then(|it| it.first_chunk()) {
+        let (code, length) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let content = octets.get_mut(at + 4..at + 4 + usize::from(length));
+        if let (ELAPSED_TIME, Some(content @ [_, _])) = (code, content) {
+            content.copy_from_slice(&elapsed.to_be_bytes());
+            break;
+        }
+        at += 4 + usize::from(length);
+    }
+    octets
+}
+
+/// Options in the order of these codes; those whose code is not among them follow as they are.
+fn ordered(mut options: Vec<Vec<u8>>, order: &[Code]) -> Vec<Vec<u8>> {
+    let mut first = Vec::new();
+    for code in order {
+        let code = code.0.to_be_bytes();
+        if let Some(index) = options.iter().position(|it| it.starts_with(&code)) {
+            first.push(options.remove(index));
+        }
+    }
+    first.append(&mut options);
+    first
 }
 
 /// Wraps a message in its relay levels and addresses it.
@@ -147,9 +188,16 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
         (from, port, to) = (agent_address(0), SERVER_PORT, SERVERS);
     }
     for (index, hop) in send.transport.relay.iter().rev().enumerate() {
-        octets = relay_level(RELAY_FORWARD, hop, index, from, Some(&octets));
-        from = hop.address.unwrap_or_else(|| agent_address(index));
-        (port, to) = (SERVER_PORT, SERVERS);
+        let below = Some(port).filter(|it| index > 0 && *it != SERVER_PORT);
+        octets = relay_level(RELAY_FORWARD, hop, index, from, below, Some(&octets));
+        port = hop.port.unwrap_or(SERVER_PORT);
+        // An agent on the way (RFC 6221 §5.1) shows neither an address nor a destination of its own.
+        match (hop.address, &hop.ldra) {
+            (Some(address), _) => from = address,
+            (None, Some(_)) => continue,
+            (None, None) => from = agent_address(index),
+        }
+        to = SERVERS;
     }
     let source = &send.transport.source;
     let at = |address, port| SocketAddrV6::new(address, port, 0, 0);
@@ -161,31 +209,40 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
 }
 
 /// The address of a relay agent that does not say its own, counted from the client.
-fn agent_address(index: usize) -> Ipv6Addr {
+pub(crate) fn agent_address(index: usize) -> Ipv6Addr {
     let last = u16::try_from(index)
         .unwrap_or(u16::MAX)
         .saturating_add(0xe1);
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last)
 }
 
+/// What a relay agent writes around a message. `below` is the port of the agent before it, if that is not the usual
+/// one (RFC 8357 §5.2).
 fn relay_level(
     message_type: u8,
     hop: &Hop,
     index: usize,
     peer: Ipv6Addr,
+    below: Option<u16>,
     inner: Option<&[u8]>,
 ) -> Vec<u8> {
     let hops = hop.hops.or_else(|| u8::try_from(index).ok());
     let mut octets = vec![message_type, hops.unwrap_or(u8::MAX)];
     octets.extend(hop.link.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
     octets.extend(hop.peer.unwrap_or(peer).octets());
-    if let Some(id) = &hop.interface_id {
-        octets.extend(option(INTERFACE_ID, &id.0));
+    let mut options = Vec::new();
+    if let Some(id) = hop.interface_id.as_ref().or(hop.ldra.as_ref()) {
+        options.push(option(INTERFACE_ID, &id.0));
     }
     if let Some(inner) = inner {
-        octets.extend(option(RELAY_MESSAGE, inner));
+        options.push(option(RELAY_MESSAGE, inner));
     }
-    octets.extend(hop.options.iter().flat_map(raw));
+    if hop.port.or(below).is_some() {
+        let downstream = below.unwrap_or(0).to_be_bytes();
+        options.push(option(RELAY_PORT, &downstream));
+    }
+    options.extend(hop.options.iter().map(raw));
+    octets.extend(ordered(options, &hop.order).concat());
     octets
 }
 
@@ -229,6 +286,8 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memo
     options.extend(fields.options.iter().map(raw));
     let authentications = authentications(message_type, fields, client, memory);
     options.extend(authentications.iter().map(|it| it.option.clone()));
+    let order = fields.order.as_ref().map_or(&client.order, |it| &it.0);
+    options = ordered(options, order);
     if fields.reverse {
         options.reverse();
     }
@@ -262,11 +321,13 @@ fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -
             let names_leases = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE];
             let held = memory.leases.get(&(code, iaid));
             let held = held.filter(|_| names_leases.contains(&message_type));
-            octets.extend(
-                held.into_iter()
-                    .flatten()
-                    .flat_map(|it| lease_option(&Lease::from(*it))),
-            );
+            octets.extend(held.into_iter().flatten().flat_map(|it| {
+                lease_option(&Lease {
+                    preferred: ia.preferred,
+                    valid: ia.valid,
+                    ..Lease::from(*it)
+                })
+            }));
         }
     }
     octets.extend(ia.options.iter().flat_map(raw));

@@ -405,7 +405,10 @@ impl<'a> Player<'a> {
     /// Holds what happened against one expectation; `alone` if it is the only one of its step.
     fn expect(&mut self, expected: &Expected, alone: bool) {
         match expected {
-            Expected::Message(message_type, wanted) => self.expect_message(*message_type, wanted),
+            Expected::Message(message_type) => {
+                self.expect_message(*message_type, &Wanted::default());
+            }
+            Expected::Answer(message_type, wanted) => self.expect_message(*message_type, wanted),
             Expected::Silence => {
                 self.drops.clear();
                 self.expect_nothing(None);
@@ -522,7 +525,7 @@ fn is(datagram: &Datagram, message_type: u8) -> bool {
 }
 
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.
-fn leg(exchange: &Exchange, message_type: u8) -> Send {
+pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
     let solicits = message_type == SOLICIT;
     let ias = |ias: &Several<Ia>| {
         let mut ias = ias.clone();

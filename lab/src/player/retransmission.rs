@@ -40,7 +40,7 @@ impl Unanswered {
             fields.same_xid = fields.xid.is_none();
             fields.elapsed = elapsed(fields, u16::try_from(passed).unwrap_or(u16::MAX));
         } else {
-            send.message = Message::Again;
+            send.message = Message::Again(None);
         }
         send
     }
@@ -64,7 +64,7 @@ fn times(message: &Message) -> (Duration, Duration) {
         Message::Client(4, _) => (1, 4),
         Message::Client(5 | 6, _) => (10, 600),
         Message::Client(11, _) => (1, 3600),
-        Message::Client(..) | Message::Relay(..) | Message::Raw(_) | Message::Again => {
+        Message::Client(..) | Message::Relay(..) | Message::Raw(_) | Message::Again(_) => {
             (1, UNLIMITED)
         }
     };

@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::capture;
-use crate::link::{self, Interruption};
+use crate::link::{self, Device, Interruption};
 use crate::peer::{self, Unusable};
 use crate::player::Played;
 use crate::report::{Class, Outcome, Results, Row, Terminal, Verdict};
@@ -44,6 +44,9 @@ pub struct RunArguments {
     /// lets us make links.
     #[arg(long, value_enum)]
     pub rig: Option<RigChoice>,
+    /// What the link is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be opened.
+    #[arg(long, value_enum)]
+    pub link: Option<Device>,
     /// The server to test over a real link, if not the one of this workspace: a word (kea, wide), which means the
     /// program that Debian installs, a program, which is asked what it is, or both (kea:FILE). What the original one
     /// (wide) does is compared with what ours does; other servers are held to expectations and RFCs.
@@ -85,7 +88,7 @@ pub struct RunArguments {
 pub enum RigChoice {
     /// The engine in process, with a virtual clock.
     Sim,
-    /// The program in a network namespace behind a TAP; needs root.
+    /// The program in a network namespace, behind a link that the lab holds.
     Live,
     /// One after the other.
     Both,
@@ -295,7 +298,7 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
         places.push(Place::Sim);
     }
     if rig != RigChoice::Sim {
-        places.push(Place::live(named)?);
+        places.push(Place::live(named, arguments.link, err)?);
     }
     Ok(places)
 }
@@ -406,7 +409,7 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     let mut words = vec!["dhcp6lab".to_owned(), "run".to_owned()];
     match task.place {
         Place::Original(_) | Place::Foreign(_) => {}
-        Place::Sim | Place::Live(_) => {
+        Place::Sim | Place::Live(..) => {
             words.extend(["--rig".to_owned(), task.place.name().to_owned()]);
         }
     }
@@ -416,6 +419,13 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     }
     if let Some(command) = &arguments.server_command {
         words.extend(["--server-command".to_owned(), quoted(command)]);
+    }
+    if let (Some(device), Place::Live(..)) = (arguments.link, task.place) {
+        let device = match device {
+            Device::Tap => "tap",
+            Device::Veth => "veth",
+        };
+        words.extend(["--link".to_owned(), device.to_owned()]);
     }
     if arguments.repeat.get() > 1 {
         words.push(format!("--repeat {}", arguments.repeat));

@@ -1,10 +1,11 @@
 //! Where scenarios are played, and one of them played there.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::differences::{self, Compared};
-use crate::link;
+use crate::link::{self, Device};
 use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
 use crate::program;
@@ -19,7 +20,7 @@ use crate::scenario::Scenario;
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     Sim,
-    Live(Program),
+    Live(Program, Device),
     Original(PathBuf),
     Foreign(Program),
 }
@@ -34,8 +35,19 @@ pub(super) enum Taken {
 }
 
 impl Place {
-    pub(super) fn live(server: Option<Program>) -> Result<Self, Error> {
+    pub(super) fn live(
+        server: Option<Program>,
+        device: Option<Device>,
+        err: &mut dyn Write,
+    ) -> Result<Self, Error> {
         link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+        let choice = device.map_or_else(Device::best, Into::into);
+        if choice.device == Device::Tap {
+            // It may be one that the user demands.
+            link::wire::tap_available().map_err(|error| Error::Lacking(error.to_string()))?;
+        }
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(err, "dhcp6lab: live over {choice}");
         let server = match server {
             Some(server) => server,
             None => {
@@ -43,7 +55,7 @@ impl Place {
                 peer::named(&path)?
             }
         };
-        Ok(Self::Live(server))
+        Ok(Self::Live(server, choice.device))
     }
 
     pub(super) fn original(server: PathBuf) -> Result<Self, Error> {
@@ -65,7 +77,7 @@ impl Place {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
-            Self::Live(_) => "live",
+            Self::Live(..) => "live",
             Self::Original(_) => "wide",
             Self::Foreign(server) => server.product().word(),
         }
@@ -83,7 +95,7 @@ impl Place {
     }
 
     fn play_once(&self, path: &Path, scenario: &Scenario) -> Taken {
-        if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
+        if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
         }
         if let Self::Foreign(server) = self
@@ -95,7 +107,10 @@ impl Place {
         let setup = scenario.setup();
         let started: Result<Box<dyn Rig>, RigError> = match self {
             Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
-            Self::Live(server) | Self::Foreign(server) => {
+            Self::Live(server, device) => {
+                Live::start_over(*device, &setup, server.clone()).map(|it| Box::new(it) as _)
+            }
+            Self::Foreign(server) => {
                 Live::start(&setup, server.clone()).map(|it| Box::new(it) as _)
             }
             Self::Original(server) => {

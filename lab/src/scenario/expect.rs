@@ -19,9 +19,10 @@ pub struct Expect(pub Vec<Expected>);
 /// One thing that a server does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Expected {
-    /// It sends a message of that type; through relay agents, the type of the message at the core. And this
-    /// stands in it.
-    Message(u8, Box<Wanted>),
+    /// It sends a message of that type; through relay agents, the type of the message at the core.
+    Message(u8),
+    /// It sends a message of that type, and this stands in it.
+    Answer(u8, Box<Wanted>),
     /// It sends nothing.
     Silence,
     /// It says that it drops something for the reason with that label.
@@ -162,7 +163,7 @@ impl<'de> Deserialize<'de> for Expected {
                 if text == "silence" {
                     return Ok(Expected::Silence);
                 }
-                message(text, &["silence"]).map(|it| Expected::Message(it, Box::default()))
+                message(text, &["silence"]).map(Expected::Message)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Expected, A::Error> {
@@ -172,7 +173,7 @@ impl<'de> Deserialize<'de> for Expected {
                     ));
                 };
                 let expected = match key {
-                    Some(message_type) => Expected::Message(message_type, map.next_value()?),
+                    Some(message_type) => Expected::Answer(message_type, map.next_value()?),
                     None => Expected::Dropped(map.next_value::<Label>()?.0),
                 };
                 if map.next_key::<IgnoredAny>()?.is_some() {

@@ -134,6 +134,8 @@ pub struct Client {
     pub address: Ipv6Addr,
     /// What it authenticates its messages with.
     pub key: Option<Key>,
+    /// Which options come first in its messages, and in which order; the others follow as usual.
+    pub order: Vec<Code>,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -161,6 +163,9 @@ struct ClientFields {
     address: Option<Ipv6Addr>,
     /// What it authenticates its messages with.
     key: Option<Key>,
+    /// Which options come first in its messages, and in which order; the others follow as usual.
+    #[serde(default)]
+    order: Vec<Code>,
 }
 
 impl<'de> Deserialize<'de> for Clients {
@@ -187,6 +192,7 @@ impl<'de> Deserialize<'de> for Clients {
                             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last))
                         }),
                         key: written.key,
+                        order: written.order,
                     });
                 }
                 Ok(Clients(clients))

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::schema::Configuration;
 use crate::rig::IaName;
 
 /// `restart` and `crash`: `server`, or `{ config: … }` for a start with another configuration.
@@ -48,6 +49,7 @@ impl<'de> Deserialize<'de> for Restart {
 #[serde(deny_unknown_fields)]
 pub(super) struct RestartFields {
     /// The text of the configuration from then on.
+    #[schemars(with = "Configuration")]
     config: String,
 }
 
@@ -67,6 +69,7 @@ pub struct Retransmit {
 #[serde(deny_unknown_fields)]
 pub struct Reload {
     /// The text of the configuration.
+    #[schemars(with = "Configuration")]
     pub config: String,
     /// Whether the server has to find a mistake in it, and to keep the one that it has.
     #[serde(default)]

@@ -16,7 +16,7 @@ use super::expect::{
 use super::fault::Part;
 use super::operation::{Restart, RestartFields};
 use super::save::{PARTS, Save};
-use super::step::{Fields, Hop, Lease, LeaseFields, Nothing, SEND_KEYS, Send, Source, Target};
+use super::step::{Changes, Fields, Hop, Lease, LeaseFields, SEND_KEYS, Send, Source, Target};
 use super::value::{Block, Code, Elapsed, Hex, Identifier, InHex, Opaque, Several, Span};
 use super::{ClientFields, Clients, Scenario};
 use crate::authentication::Secret;
@@ -326,7 +326,7 @@ impl JsonSchema for Expected {
             .map(|it| (it, wanted.clone().to_value()))
             .collect();
         let dropped = json!({
-            "description": "Nothing comes, and the server says that it drops the message for this reason.",
+            "description": "Changes comes, and the server says that it drops the message for this reason.",
             "enum": DROP_LABELS,
         });
         properties.insert("dropped".to_owned(), dropped);
@@ -361,7 +361,7 @@ impl JsonSchema for Send {
                 "to" => generator.subschema_for::<Target>(),
                 "relay" => generator.subschema_for::<Vec<Hop>>(),
                 "raw" => generator.subschema_for::<Hex>(),
-                "again" => generator.subschema_for::<Nothing>(),
+                "again" => generator.subschema_for::<Changes>(),
                 "relay-forward" | "relay-reply" => generator.subschema_for::<Hop>(),
                 _ => generator.subschema_for::<Fields>(),
             };

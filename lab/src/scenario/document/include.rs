@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Content, Fault, Node, Place, read};
+use crate::scenario::words;
 
 /// Reads a file, and says why it cannot.
 pub(in crate::scenario) type Reading<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
@@ -123,20 +124,48 @@ impl Joiner<'_> {
                         self.include(file, whole)?;
                     }
                 }
-                _ => add(whole, key.clone(), list(vec![element]))?,
+                _ => {
+                    let element = self.configs(element)?;
+                    add(whole, key.clone(), list(vec![element]))?;
+                }
             }
         }
         Ok(())
     }
 
+    /// A step with the text of its configuration, if that is in a file.
+    fn configs(&self, mut step: Node) -> Result<Node, Fault> {
+        let Content::Map(entries) = &mut step.content else {
+            return Ok(step);
+        };
+        for (_, value) in entries {
+            let Content::Map(fields) = &mut value.content else {
+                continue;
+            };
+            for (key, value) in fields {
+                if key.as_text() == Some("config") {
+                    *value = self.config(value.clone())?;
+                }
+            }
+        }
+        Ok(step)
+    }
+
     /// The text of a configuration that is in a file of its own.
     fn config(&self, value: Node) -> Result<Node, Fault> {
-        let Some([(key, file)]) = value.as_map() else {
+        let Some(entries) = value.as_map() else {
             return Ok(value);
         };
-        if key.as_text() != Some("file") {
-            return Ok(value);
+        let other = |(key, _): &&(Node, Node)| key.as_text() != Some("file");
+        if let Some((key, _)) = entries.iter().find(other) {
+            let name = key.as_text().unwrap_or_default();
+            let reason = words::not_known(name, "a key here", std::iter::once("file"));
+            return Err(Fault::at(&key.place, reason));
         }
+        let Some((_, file)) = entries.first() else {
+            let reason = "write the text, or name its file: `{ file: server.conf }`";
+            return Err(Fault::at(&value.place, reason));
+        };
         let path = self.path(file)?;
         let text = self.text(file, &path)?;
         Ok(Node::text(value.place, text))
@@ -281,6 +310,15 @@ mod tests {
         let whole = joined("config: { file: ../a/server.conf }\n").expect("it is right");
         let config = whole.get("config").and_then(Node::as_text);
         assert_eq!(config, Some("from a file;\n"));
+        let whole = joined("steps: [{ restart: { config: { file: ../a/server.conf } } }]\n");
+        let whole = whole.expect("it is right");
+        let step = &whole.get("steps").expect("steps").elements()[0];
+        let config = step.get("restart").and_then(|it| it.get("config"));
+        assert_eq!(config.and_then(Node::as_text), Some("from a file;\n"));
+        assert!(
+            refusal("config: { flie: x }\n")
+                .starts_with("t/x.yaml:1:11: `flie` is not a key here; did you mean `file`?")
+        );
     }
 
     #[test]
