@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dhcp6lab::scenario::DROP_LABELS;
 use dhcp6lab::suite;
 use dhcp6s::engine::DropReason;
 use paths::{Named, named};
@@ -313,6 +314,13 @@ fn every_reason_to_drop_a_message_has_a_scenario() {
     assert!(missing.is_empty(), "no scenario shows {missing:?}");
     let unknown: Vec<_> = shown.difference(&labels).collect();
     assert!(unknown.is_empty(), "no reason is called {unknown:?}");
+}
+
+#[test]
+fn scenarios_may_name_every_reason_to_drop_a_message_and_no_other() {
+    let labels: BTreeSet<_> = DropReason::ALL.iter().map(|it| it.label()).collect();
+    let known: BTreeSet<_> = DROP_LABELS.iter().copied().collect();
+    assert_eq!(known, labels);
 }
 
 #[test]

@@ -244,12 +244,10 @@ impl Before {
         if let Step::Faults(faults) = step {
             self.delayed |= !faults.0.is_empty();
         }
-        self.sent = match step {
-            Step::Send(_) | Step::Expect(_) | Step::Retransmit(_) => true,
-            Step::Save(_) => self.sent,
-            Step::Advance(_) => self.delayed,
-            _ => false,
-        };
+        let sends = matches!(step, Step::Send(_) | Step::Expect(_) | Step::Retransmit(_));
+        let keeps = matches!(step, Step::Save(_));
+        let waits = matches!(step, Step::Advance(_));
+        self.sent = sends || (keeps && self.sent) || (waits && self.delayed);
     }
 }
 
