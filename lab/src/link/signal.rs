@@ -8,14 +8,16 @@ use nix::sys::signal::{SigSet, Signal};
 
 use crate::link::{Error, owner};
 
-/// From now on, an interrupt or a request to end removes the namespaces and folders of this process before
+/// From now on, an interrupt, a request to end or the loss of the terminal removes the namespaces and folders of this process before
 /// it ends. To be called by the main thread while it is alone: other threads inherit what it asks for.
 ///
 /// # Errors
 /// The system does not let us.
 pub fn remove_on_signal() -> Result<(), Error> {
     let failed = |source: io::Error| Error::system("wait for signals", source);
-    let ends: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    let ends: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
+        .into_iter()
+        .collect();
     ends.thread_block().map_err(|errno| failed(errno.into()))?;
     let wait = move || {
         let Ok(signal) = ends.wait() else { return };

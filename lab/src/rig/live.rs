@@ -272,7 +272,14 @@ impl Rig for Live {
     }
 
     fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
-        self.tell(&Order::Remove(duid, ia))
+        let before = self.settle()?;
+        let known = self.tell(&Order::Remove(duid, ia))?;
+        // It says so before that is on the disk. What it answers afterwards, it answers when it is.
+        self.ledger.open();
+        let nothing = self.settle()?;
+        self.before.extend(before);
+        self.before.extend(nothing);
+        Ok(known)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
