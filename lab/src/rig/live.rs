@@ -11,7 +11,7 @@ use crate::link::wire::bring_up;
 use crate::link::{Device, Namespace, Station, Wire};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
-use crate::rig::product::{Order, Said};
+use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
@@ -171,7 +171,11 @@ impl Live {
     /// Tells the server to do something, and waits until it says whether it has.
     fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
         self.obeyed = None;
-        self.server.tell(order)?;
+        match self.server.tell(order)? {
+            Told::Waiting => {}
+            Told::Done(done) => return Ok(done),
+            Told::Restart => return self.restart(None).map(|()| true),
+        }
         let until = Instant::now() + PATIENCE;
         loop {
             self.collect()?;
