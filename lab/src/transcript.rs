@@ -160,6 +160,24 @@ impl Transcript {
     }
 }
 
+/// One option in a line, as transcripts say it, what is in it behind its own value.
+#[must_use]
+pub fn option(option: &Opt) -> String {
+    let mut page = Page {
+        names: Names::default(),
+        lens: Lens::default(),
+        text: String::new(),
+        from_server: false,
+        mac: None,
+    };
+    page.option(option, 4);
+    let name = dissect::option_name(option.code);
+    let text = page.text.trim_start();
+    let text = text.strip_prefix(&name).unwrap_or(text);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join("; ").trim_start_matches("; ").to_owned()
+}
+
 struct Page {
     names: Names,
     lens: Lens,

@@ -443,7 +443,7 @@ fn is(datagram: &Datagram, message_type: u8) -> bool {
 }
 
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.
-fn leg(exchange: &Exchange, message_type: u8) -> Send {
+pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
     let solicits = message_type == SOLICIT;
     let ias = |ias: &Several<Ia>| {
         let mut ias = ias.clone();

@@ -276,13 +276,13 @@ impl Rig for Live {
     }
 
     fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
-        let before = self.settle()?;
         let known = self.tell(&Order::Remove(duid, ia))?;
-        // It says so before that is on the disk. What it answers afterwards, it answers when it is.
-        self.ledger.open();
-        let nothing = self.settle()?;
+        // The server says so before it is on disk. What it answers behind that leaves only afterwards.
+        if let Some(fence) = self.ledger.open() {
+            self.station.send(&fence)?;
+        }
+        let before = self.settle()?;
         self.before.extend(before);
-        self.before.extend(nothing);
         Ok(known)
     }
 
