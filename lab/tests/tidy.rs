@@ -270,6 +270,9 @@ fn scenario_files(extension: &str) -> BTreeSet<PathBuf> {
     for topic in fs::read_dir(root().join("scenarios")).expect("scenarios") {
         let topic = topic.expect("an entry").path();
         assert!(topic.is_dir(), "{} belongs in a topic", topic.display());
+        if topic.ends_with(suite::COMMON) {
+            continue;
+        }
         for file in fs::read_dir(topic).expect("a topic") {
             let path = file.expect("an entry").path();
             if path.extension().is_some_and(|it| it == extension) {
