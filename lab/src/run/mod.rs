@@ -16,7 +16,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::capture;
-use crate::link::{self, Device, Interruption};
+use crate::link::wire::Choice;
+use crate::link::{self, Device, Interruption, rootless};
 use crate::peer::{self, Unusable};
 use crate::player::Played;
 use crate::report::{Class, Outcome, Results, Row, Terminal, Verdict};
@@ -44,8 +45,9 @@ pub struct RunArguments {
     /// lets us make links.
     #[arg(long, value_enum)]
     pub rig: Option<RigChoice>,
-    /// What the link is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be opened.
-    #[arg(long, value_enum)]
+    /// What the link of the live rig is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be
+    /// opened.
+    #[arg(long, value_enum, value_name = "DEVICE")]
     pub link: Option<Device>,
     /// The server to test over a real link, if not the one of this workspace: a word (kea, wide), which means the
     /// program that Debian installs, a program, which is asked what it is, or both (kea:FILE). What the original one
@@ -149,6 +151,10 @@ struct Surroundings {
 
 /// Runs, and returns the exit status.
 pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    if arguments.rig != Some(RigChoice::Sim) {
+        // While there is one thread. What came of it is told where a link is needed.
+        let _ = rootless::ensure();
+    }
     let surroundings = Surroundings {
         ci: std::env::var_os("CI").is_some_and(|it| it == "true"),
         terminal: io::stderr().is_terminal(),
@@ -281,7 +287,9 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
             "{} is held to expectations and RFCs, not to snapshots",
             server.product().name()
         ));
-        return Ok(vec![Place::foreign(server)?]);
+        let choice = device(arguments)?;
+        tell(format!("{} over {choice}", server.product().word()));
+        return Ok(vec![Place::foreign(server, choice.device)]);
     }
     let rig = match arguments.rig {
         Some(rig) => rig,
@@ -298,9 +306,22 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
         places.push(Place::Sim);
     }
     if rig != RigChoice::Sim {
-        places.push(Place::live(named, arguments.link, err)?);
+        let choice = device(arguments)?;
+        tell(format!("live over {choice}"));
+        places.push(Place::live(named, choice.device)?);
     }
     Ok(places)
+}
+
+/// What links are made of: what the user demands, or what there is.
+fn device(arguments: &RunArguments) -> Result<Choice, Error> {
+    let lacking = |error: link::Error| Error::Lacking(error.to_string());
+    link::available().map_err(lacking)?;
+    let choice = arguments.link.map_or_else(Device::best, Into::into);
+    if choice.device == Device::Tap {
+        link::wire::tap_available().map_err(|error| lacking(error.into()))?;
+    }
+    Ok(choice)
 }
 
 /// A scenario to be played in a place.
@@ -408,7 +429,7 @@ fn judged(played: &Played, snapshot: Option<&str>, transcript: &str) -> Outcome 
 fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     let mut words = vec!["dhcp6lab".to_owned(), "run".to_owned()];
     match task.place {
-        Place::Original(_) | Place::Foreign(_) => {}
+        Place::Original(_) | Place::Foreign(..) => {}
         Place::Sim | Place::Live(..) => {
             words.extend(["--rig".to_owned(), task.place.name().to_owned()]);
         }
@@ -417,15 +438,11 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     if let Some(server) = server.filter(|_| !matches!(task.place, Place::Sim)) {
         words.extend(["--server".to_owned(), quoted(&server.display().to_string())]);
     }
+    if let Some(device) = arguments.link.filter(|_| !matches!(task.place, Place::Sim)) {
+        words.extend(["--link".to_owned(), device.to_string().to_lowercase()]);
+    }
     if let Some(command) = &arguments.server_command {
         words.extend(["--server-command".to_owned(), quoted(command)]);
-    }
-    if let (Some(device), Place::Live(..)) = (arguments.link, task.place) {
-        let device = match device {
-            Device::Tap => "tap",
-            Device::Veth => "veth",
-        };
-        words.extend(["--link".to_owned(), device.to_owned()]);
     }
     if arguments.repeat.get() > 1 {
         words.push(format!("--repeat {}", arguments.repeat));
