@@ -28,3 +28,4 @@ pub mod schema;
 pub mod status;
 pub mod suite;
 pub mod transcript;
+pub mod witness;

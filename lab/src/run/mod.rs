@@ -4,6 +4,7 @@ mod crew;
 mod place;
 mod progress;
 mod selection;
+mod testimony;
 
 pub(crate) use selection::load;
 
@@ -26,6 +27,7 @@ use crate::rig::server::Program;
 use crate::scenario::{self, Scenario};
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::suite;
+use crate::witness;
 use place::{Place, Taken};
 use progress::Progress;
 
@@ -71,6 +73,10 @@ pub struct RunArguments {
     /// Ends at the first failure.
     #[arg(long)]
     pub fail_fast: bool,
+    /// Does not have tshark read every answer a second time. Otherwise an answer that it reads in another way, or calls
+    /// malformed, fails its scenario.
+    #[arg(long)]
+    pub no_witness: bool,
     /// Makes what happens the snapshot, where it is another or there is none.
     #[arg(long)]
     pub bless: bool,
@@ -118,6 +124,8 @@ pub(crate) enum Error {
     Filtered(String),
     #[error("the live rig cannot run: {0}")]
     Lacking(String),
+    #[error("no answer was read a second time: {0}; --no-witness does without")]
+    Witness(#[from] witness::Error),
     #[error("cannot write the report: {0}")]
     Report(#[from] io::Error),
 }
@@ -125,7 +133,7 @@ pub(crate) enum Error {
 impl Error {
     fn status(&self) -> u8 {
         match self {
-            Self::Lacking(_) | Self::Server(Unusable::Missing(_)) => LACKING,
+            Self::Lacking(_) | Self::Witness(_) | Self::Server(Unusable::Missing(_)) => LACKING,
             Self::Scenarios(_)
             | Self::File { .. }
             | Self::Capture { .. }
@@ -243,13 +251,24 @@ fn play_all(
     crew::play(&tasks, workers(arguments), work, &mut recorder);
     recorder.progress.finish();
     let Recorder {
-        rows,
-        terminal,
+        mut rows,
+        mut terminal,
         error,
         ..
     } = recorder;
     if let Some(error) = error {
         return Err(error);
+    }
+    let mut unheard = None;
+    if !arguments.no_witness {
+        match testimony::hear(&mut rows) {
+            Ok(contested) => {
+                for row in contested.iter().filter_map(|index| rows.get(*index)) {
+                    terminal.add(row)?;
+                }
+            }
+            Err(error) => unheard = Some(Error::Witness(error)),
+        }
     }
     let results = Results {
         unplayed: tasks.len() - rows.len(),
@@ -258,7 +277,15 @@ fn play_all(
     };
     let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
-    Ok(results.verdict())
+    match unheard {
+        None => Ok(results.verdict()),
+        Some(error) if surroundings.ci && results.verdict() == Verdict::Passed => Err(error),
+        Some(error) => {
+            // Without standard error there is nobody to tell.
+            let _ = writeln!(err, "dhcp6lab: {error}");
+            Ok(results.verdict())
+        }
+    }
 }
 
 /// How many scenarios are played at once.
