@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::run::{self, RunArguments};
+use dhcp6lab::show::{self, ShowArguments};
 use dhcp6lab::{demo, link, program, status};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
@@ -28,6 +29,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// root, and the original.
     Differences(Differences),
+    /// Shows what is in captures, client by client, and what is wrong with it.
+    Show(ShowArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
     Demo,
 }
@@ -113,6 +116,9 @@ fn main() -> ExitCode {
             &mut std::io::stdout(),
             &mut std::io::stderr(),
         ),
+        Command::Show(arguments) => {
+            show::run(&arguments, &mut std::io::stdout(), &mut std::io::stderr())
+        }
         Command::Demo => demo(&mut std::io::stdout(), &mut std::io::stderr()),
     };
     ExitCode::from(status)
