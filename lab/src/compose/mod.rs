@@ -86,6 +86,12 @@ impl Memory {
         }
     }
 
+    /// The leases that the client was last given in an IA, by the code of its option.
+    pub(crate) fn held(&self, code: u16, iaid: u32) -> &[Block] {
+        let held = self.leases.get(&(code, iaid));
+        held.map_or(&[], Vec::as_slice)
+    }
+
     /// The server's DUID: the one that answered last, or the one that every server of the lab has.
     fn server_id(&self) -> &[u8] {
         self.server_id.as_deref().unwrap_or(&SERVER_DUID)
@@ -195,7 +201,7 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
 }
 
 /// The address of a relay agent that does not say its own, counted from the client.
-fn agent_address(index: usize) -> Ipv6Addr {
+pub(crate) fn agent_address(index: usize) -> Ipv6Addr {
     let last = u16::try_from(index)
         .unwrap_or(u16::MAX)
         .saturating_add(0xe1);
