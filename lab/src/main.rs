@@ -9,6 +9,7 @@ use dhcp6lab::import::{self, ImportArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::schema::{self, SchemaArguments};
+use dhcp6lab::show::{self, ShowArguments};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -32,6 +33,8 @@ enum Command {
     Import(ImportArguments),
     /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
     Replay(ReplayArguments),
+    /// Shows what is in captures, client by client, and what is wrong with it.
+    Show(ShowArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments, out, err),
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
+        Command::Show(arguments) => show::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
