@@ -11,7 +11,7 @@ mod value;
 
 pub use reader::Name;
 pub use registry::{is_relay, message_name, message_type, option_code, option_name, status_name};
-pub use value::{NtpPart, Value};
+pub use value::{Association, Listed, NtpPart, Value};
 
 use std::net::Ipv6Addr;
 

@@ -341,7 +341,7 @@ impl Player<'_> {
                 place,
                 recorded: None,
                 live: Some(text),
-                difference: (number == 0).then(|| reason::unanswered()),
+                difference: (number == 0).then(reason::unanswered),
             });
         rows.collect()
     }
