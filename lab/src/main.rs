@@ -30,9 +30,9 @@ enum Command {
     /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
     Replay(ReplayArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
-    /// root, and the original.
+    /// the original.
     Differences(DifferencesArguments),
-    /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
+    /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
 

@@ -11,13 +11,13 @@ use crate::capture;
 use crate::dialogue::Dialogue;
 use crate::import;
 use crate::link;
+use crate::peer::named;
 use crate::program;
 use crate::recording::{self, Conversation};
 use crate::rig::live::Live;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
 use crate::rig::{Rig, RigError, Setup};
-use crate::run::named;
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 
 /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.

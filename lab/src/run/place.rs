@@ -1,17 +1,16 @@
 //! Where scenarios are played, and one of them played there.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::differences::{self, Compared};
-use crate::link;
+use crate::link::{self, Device};
+use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
 use crate::program;
 use crate::report::Outcome;
 use crate::rig::live::Live;
-use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
 use crate::rig::{Rig, RigError};
@@ -21,8 +20,9 @@ use crate::scenario::Scenario;
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     Sim,
-    Live(Program),
+    Live(Program, Device),
     Original(PathBuf),
+    Foreign(Program),
 }
 
 /// What came of a scenario in a place.
@@ -35,17 +35,27 @@ pub(super) enum Taken {
 }
 
 impl Place {
-    pub(super) fn live(server: Option<Program>) -> Result<Self, Error> {
+    pub(super) fn live(
+        server: Option<Program>,
+        device: Option<Device>,
+        err: &mut dyn Write,
+    ) -> Result<Self, Error> {
         link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+        let choice = device.map_or_else(Device::best, Into::into);
+        if choice.device == Device::Tap {
+            // It may be one that the user demands.
+            link::wire::tap_available().map_err(|error| Error::Lacking(error.to_string()))?;
+        }
+        // Without standard error there is nobody to tell.
+        let _ = writeln!(err, "dhcp6lab: live over {choice}");
         let server = match server {
             Some(server) => server,
             None => {
                 let path = program::server().map_err(|error| Error::Lacking(error.to_string()))?;
-                check_server(&path)?;
-                Program::Binary(path)
+                peer::named(&path)?
             }
         };
-        Ok(Self::Live(server))
+        Ok(Self::Live(server, choice.device))
     }
 
     pub(super) fn original(server: PathBuf) -> Result<Self, Error> {
@@ -53,12 +63,23 @@ impl Place {
         Ok(Self::Original(server))
     }
 
+    pub(super) fn foreign(server: Program) -> Result<Self, Error> {
+        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+        Ok(Self::Foreign(server))
+    }
+
+    /// Whether its server is held to expectations and RFCs alone, and not to snapshots.
+    pub(super) fn is_foreign(&self) -> bool {
+        matches!(self, Self::Foreign(_))
+    }
+
     /// What reports call it.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
-            Self::Live(_) => "live",
+            Self::Live(..) => "live",
             Self::Original(_) => "wide",
+            Self::Foreign(server) => server.product().word(),
         }
     }
 
@@ -74,19 +95,33 @@ impl Place {
     }
 
     fn play_once(&self, path: &Path, scenario: &Scenario) -> Taken {
-        if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
+        if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
+        }
+        if let Self::Foreign(server) = self
+            && let Some(obstacle) = peer::obstacle(scenario, server.product())
+        {
+            let (Obstacle::NotExpressible(why) | Obstacle::NotPlayable(why)) = obstacle;
+            return Taken::Other(Outcome::Skipped(why));
         }
         let setup = scenario.setup();
         let started: Result<Box<dyn Rig>, RigError> = match self {
             Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
-            Self::Live(server) => Live::start(&setup, server.clone()).map(|it| Box::new(it) as _),
+            Self::Live(server, device) => {
+                Live::start_over(*device, &setup, server.clone()).map(|it| Box::new(it) as _)
+            }
+            Self::Foreign(server) => {
+                Live::start(&setup, server.clone()).map(|it| Box::new(it) as _)
+            }
             Self::Original(server) => {
                 let compared = differences::compare(path, scenario, server);
                 return Taken::Other(held_against(compared));
             }
         };
         match started {
+            Ok(mut rig) if self.is_foreign() => {
+                Taken::Played(Box::new(player::play_foreign(scenario, rig.as_mut())))
+            }
             Ok(mut rig) => Taken::Played(Box::new(player::play(scenario, rig.as_mut()))),
             Err(error) => Taken::Other(Outcome::NotStarted(error.to_string())),
         }
@@ -129,35 +164,4 @@ fn held_against(compared: Compared) -> Outcome {
         },
         Found::Same { .. } | Found::Failed(_) => Outcome::Passed,
     }
-}
-
-/// Whether there is a program that can be run.
-fn check_server(path: &Path) -> Result<(), Error> {
-    let reason = match fs::metadata(path) {
-        Ok(it) if it.is_file() && it.permissions().mode() & 0o111 != 0 => return Ok(()),
-        Ok(_) => "it is no program".to_owned(),
-        Err(error) => error.to_string(),
-    };
-    Err(Error::Server {
-        path: path.to_owned(),
-        reason,
-    })
-}
-
-/// The server that the user names: `wide:FILE` is the original one, and so is a file that turns out to be.
-pub(crate) fn named(server: &Path) -> Result<Program, Error> {
-    let original = server.to_str().and_then(|it| it.strip_prefix("wide:"));
-    if let Some(path) = original.map(PathBuf::from) {
-        check_server(&path)?;
-        return Ok(Program::Wide(path));
-    }
-    check_server(server)?;
-    let product = Product::of(server).map_err(|error| Error::Server {
-        path: server.to_owned(),
-        reason: error.to_string(),
-    })?;
-    Ok(match product {
-        Some(Product::Wide) => Program::Wide(server.to_owned()),
-        Some(Product::Dhcp6s) | None => Program::Binary(server.to_owned()),
-    })
 }
