@@ -7,6 +7,7 @@
 mod adapter;
 mod command;
 mod dhcp6s;
+mod dibbler;
 mod kea;
 mod scene;
 mod wide;
@@ -43,19 +44,22 @@ pub enum Product {
     Wide,
     /// ISC's Kea, `kea-dhcp6`.
     Kea,
+    /// Dibbler, `dibbler-server`.
+    Dibbler,
     /// Whatever a command line starts; it reads `dhcp6s.conf`.
     Command,
 }
 
 impl Product {
     /// All that have a name and a program of their own.
-    pub const ALL: [Self; 3] = [Self::Dhcp6s, Self::Wide, Self::Kea];
+    pub const ALL: [Self; 4] = [Self::Dhcp6s, Self::Wide, Self::Kea, Self::Dibbler];
 
     pub(super) fn adapter(self) -> &'static dyn Adapter {
         match self {
             Self::Dhcp6s => &dhcp6s::Dhcp6s,
             Self::Wide => &wide::Wide,
             Self::Kea => &kea::Kea,
+            Self::Dibbler => &dibbler::Dibbler,
             Self::Command => &command::AnyCommand,
         }
     }
