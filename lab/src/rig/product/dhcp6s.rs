@@ -72,6 +72,10 @@ impl Adapter for Dhcp6s {
         Ok(Told::Waiting)
     }
 
+    fn has_one_socket(&self) -> bool {
+        true
+    }
+
     fn cannot(&self, _: Deed) -> Option<&'static str> {
         None
     }
