@@ -104,6 +104,7 @@ fn translation(config: &Config, addresses: &[(Ipv6Addr, u8)]) -> Result<String, 
         "server-duid LL ethernet {};\ndhcpv6-set-tee-times true;\n",
         mac.join(":")
     );
+    interface(config, &mut text);
     options(config, &mut text)?;
     let pools = networks::drawn(config);
     for number in pooled(&pools) {
@@ -130,14 +131,6 @@ fn translation(config: &Config, addresses: &[(Ipv6Addr, u8)]) -> Result<String, 
     }
     let hosts = hosts(config, &mut networks)?;
     let _ = writeln!(text, "shared-network link {{\n    interface {INTERFACE};");
-    if let Some(interface) = networks::served(config) {
-        if let Some(preference) = interface.preference {
-            let _ = writeln!(text, "    option dhcp6.preference {preference};");
-        }
-        if interface.rapid_commit {
-            let _ = writeln!(text, "    option dhcp6.rapid-commit;");
-        }
-    }
     for network in networks.all() {
         let _ = writeln!(text, "    subnet6 {network} {{");
         for (_, drawn) in in_networks.iter().filter(|(it, _)| it == network) {
@@ -156,6 +149,19 @@ fn translation(config: &Config, addresses: &[(Ipv6Addr, u8)]) -> Result<String, 
 
 fn no<T>(why: impl Into<String>) -> Result<T, NotExpressible> {
     Err(NotExpressible(why.into()))
+}
+
+/// It looks for these where they hold for all, and nowhere else when it decides whether to send a Reply.
+fn interface(config: &Config, text: &mut String) {
+    let Some(interface) = networks::served(config) else {
+        return;
+    };
+    if let Some(preference) = interface.preference {
+        let _ = writeln!(text, "option dhcp6.preference {preference};");
+    }
+    if interface.rapid_commit {
+        text.push_str("option dhcp6.rapid-commit;\n");
+    }
 }
 
 /// The hosts that have pools of their own.
@@ -343,10 +349,10 @@ mod tests {
                     pool lan { range 2001:db8:1::1000 to 2001:db8:1::1fff; };\n";
         assert_eq!(
             translated(text),
-            r"shared-network link {
+            r"option dhcp6.preference 7;
+option dhcp6.rapid-commit;
+shared-network link {
     interface eth0;
-    option dhcp6.preference 7;
-    option dhcp6.rapid-commit;
     subnet6 2001:db8:1::/64 {
         pool6 {
             range6 2001:db8:1::1000 2001:db8:1::1fff;
