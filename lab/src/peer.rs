@@ -174,6 +174,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
 /// # Errors
 /// There can be no link here, or the server does not start.
 pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
+    let product = program.product();
     let mut rig = Live::start(&scenario.setup(), program)?;
-    Ok(player::play_foreign(scenario, &mut rig))
+    Ok(player::play_foreign(scenario, &mut rig, product))
 }

@@ -291,8 +291,14 @@ impl Place {
             }
         };
         let played = match started {
-            Ok(mut rig) if self.is_foreign() => player::play_foreign(scenario, rig.as_mut()),
-            Ok(mut rig) => player::play(scenario, rig.as_mut()),
+            Ok(mut rig) => match self {
+                Self::Foreign(program) => {
+                    player::play_foreign(scenario, rig.as_mut(), program.product())
+                }
+                Self::Sim | Self::Live(_) | Self::Original(_) => {
+                    player::play(scenario, rig.as_mut())
+                }
+            },
             Err(error) => {
                 return Ok(row(
                     Outcome::NotStarted(error.to_string()),

@@ -102,6 +102,12 @@ pub(in crate::rig) trait Adapter: fmt::Debug + Sync {
     /// Why that cannot be done to it, if so. Scenarios with such a step are not played.
     fn cannot(&self, deed: Deed) -> Option<&'static str>;
 
+    /// Whether it hears what relay agents send to All_DHCP_Servers, `ff05::1:3` (RFC 9915 §7.1). To one that does not,
+    /// agents send to its own address, as their operators would tell them to; scenarios that name the group show it.
+    fn hears_all_servers(&self) -> bool {
+        true
+    }
+
     /// How it is stopped.
     fn ending(&self) -> Ending {
         Ending::Success

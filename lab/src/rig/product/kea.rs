@@ -81,6 +81,10 @@ impl Adapter for Kea {
         }
     }
 
+    fn hears_all_servers(&self) -> bool {
+        false
+    }
+
     fn cannot(&self, deed: Deed) -> Option<&'static str> {
         (deed == Deed::FullDisk).then_some("the lab does not fill the disk of other servers")
     }

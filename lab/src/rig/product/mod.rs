@@ -113,6 +113,12 @@ impl Product {
         self.adapter().cannot(deed)
     }
 
+    /// Whether it hears what relay agents send to `ff05::1:3`.
+    #[must_use]
+    pub fn hears_all_servers(self) -> bool {
+        self.adapter().hears_all_servers()
+    }
+
     /// Which one a program is, by what it says when it is asked for its version, be it only that it knows no such
     /// option; `None` if it is none of [`Self::ALL`], or does not end.
     ///
