@@ -397,7 +397,8 @@ impl<'a> Player<'a> {
         match question.map(|index| self.questions.remove(index)) {
             Some((name, question)) => {
                 let faults = judge::faults(&question, &datagram);
-                let counts = |it: &judge::Fault| self.foreign.is_none() || it.rfc.is_some();
+                let ours = self.foreign.is_none();
+                let counts = |it: &judge::Fault| ours || it.rfc.is_some();
                 for fault in faults.into_iter().filter(counts) {
                     self.fail(format!("the {} is wrong: {fault}", tree.core().name()));
                 }
