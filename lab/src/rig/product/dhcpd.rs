@@ -138,9 +138,8 @@ fn translation(config: &Config, addresses: &[(Ipv6Addr, u8)]) -> Result<String, 
         }
         let _ = writeln!(text, "    }}");
     }
-    // Without a subnet it does not serve the interface.
     if networks.all().is_empty() {
-        let _ = writeln!(text, "    subnet6 fe80::/64 {{\n    }}");
+        return no("a link without prefixes: dhcpd serves no interface without a subnet6");
     }
     let _ = writeln!(text, "}}");
     text.push_str(&hosts);
@@ -365,21 +364,6 @@ shared-network link {
     }
 
     #[test]
-    fn a_link_without_networks_is_served_all_the_same() {
-        let bare = Scene {
-            addresses: &[],
-            ..scene("")
-        };
-        let bare = Dhcpd.translate(&bare).expect("a translation");
-        assert_eq!(
-            bare,
-            format!(
-                "{HEAD}shared-network link {{\n    interface eth0;\n    subnet6 fe80::/64 {{\n    }}\n}}\n"
-            )
-        );
-    }
-
-    #[test]
     fn what_a_host_has_is_fixed_by_its_duid() {
         let text = "host a {\n\
                     duid 00:03:00:0a; address 2001:db8:7::a 60 120;\n\
@@ -496,5 +480,14 @@ shared-network link {
         ] {
             assert_eq!(refused(&text), format!("not expressible: {why}"), "{text}");
         }
+        let bare = Scene {
+            addresses: &[],
+            ..scene("")
+        };
+        let why = Dhcpd
+            .translate(&bare)
+            .expect_err("it cannot be said")
+            .to_string();
+        assert!(why.ends_with("no interface without a subnet6"), "{why}");
     }
 }

@@ -132,9 +132,10 @@ fn translation(config: &Config, addresses: &[(Ipv6Addr, u8)]) -> Result<String, 
     for network in networks.others() {
         let _ = writeln!(ranges, "shared-network={INTERFACE},{}", network.address());
     }
-    // A link without networks has clients that are told no more than options.
     if networks.all().is_empty() {
-        ranges.push_str("dhcp-range=::,static\n");
+        return no(
+            "a link without prefixes: dnsmasq serves networks, and takes `::` for all of them",
+        );
     }
     text.push_str(&ranges);
     text.push_str(&hosts);
@@ -349,12 +350,6 @@ mod tests {
             translated(""),
             format!("{base}dhcp-range=2001:db8:1::,static,64\n")
         );
-        let bare = Scene {
-            addresses: &[],
-            ..scene("")
-        };
-        let bare = Dnsmasq.translate(&bare).expect("a translation");
-        assert_eq!(bare, format!("{base}dhcp-range=::,static\n"));
     }
 
     #[test]
@@ -468,6 +463,15 @@ mod tests {
         ] {
             assert_eq!(refused(&text), format!("not expressible: {why}"), "{text}");
         }
+        let bare = Scene {
+            addresses: &[],
+            ..scene("")
+        };
+        let why = Dnsmasq
+            .translate(&bare)
+            .expect_err("it cannot be said")
+            .to_string();
+        assert!(why.contains("a link without prefixes"), "{why}");
         let wide = Scene {
             addresses: &[("2001:db8::1".parse().expect("an address"), 48)],
             ..scene("")
