@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dhcp6lab::differences::{self, DifferencesArguments};
+use dhcp6lab::matrix::{self, MatrixArguments};
 use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::{demo, link, program, status};
 
@@ -28,6 +29,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// root, and the original.
     Differences(Differences),
+    /// Plays scenarios with every server that is installed, and prints who passes what; needs root.
+    Matrix(MatrixArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
     Demo,
 }
@@ -119,6 +122,9 @@ fn main() -> ExitCode {
             &mut std::io::stdout(),
             &mut std::io::stderr(),
         ),
+        Command::Matrix(arguments) => {
+            matrix::run(&arguments, &mut std::io::stdout(), &mut std::io::stderr())
+        }
         Command::Demo => demo(&mut std::io::stdout(), &mut std::io::stderr()),
     };
     ExitCode::from(status)

@@ -30,7 +30,9 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
     let mut reservations = Vec::new();
     for host in &hosts {
         classes.push(class(host, lifetimes(host)?));
-        reservations.push(reservation(host));
+        if !host.addresses.is_empty() || !host.prefixes.is_empty() {
+            reservations.push(reservation(host));
+        }
     }
     let options = option_contents(&config.options);
     let data: Vec<Value> = options.iter().map(|it| option(it, false)).collect();
@@ -87,7 +89,7 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
         "reservations": reservations,
         "option-data": data,
         "client-classes": classes,
-        "shared-networks": [network(scene, &config, &sources)],
+        "shared-networks": networks(scene, &config, &sources, !hosts.is_empty()),
         "subnet6": if hosts.is_empty() { json!([]) } else { elsewhere },
         "loggers": [{
             "name": "kea-dhcp6",
@@ -242,8 +244,8 @@ fn sources(config: &Config, hosts: &[&Host]) -> Result<(Vec<Source>, Vec<Value>)
     Ok((sources, classes))
 }
 
-/// The link with its subnets and pools.
-fn network(scene: &Scene<'_>, config: &Config, sources: &[Source]) -> Value {
+/// The link with its subnets and pools; nothing if nothing is given there.
+fn networks(scene: &Scene<'_>, config: &Config, sources: &[Source], has_hosts: bool) -> Vec<Value> {
     let mut prefixes = scene.prefixes(config);
     for source in sources {
         if let Some(pool) = config.pools.get(source.pool)
@@ -280,17 +282,20 @@ fn network(scene: &Scene<'_>, config: &Config, sources: &[Source]) -> Value {
         subnet.insert("pools".into(), json!(pools));
         subnets.push(Value::Object(subnet));
     }
+    if subnets.is_empty() && !has_hosts {
+        return Vec::new();
+    }
     if subnets.is_empty() {
-        // A network needs one, and without it nobody is on the link.
+        // A network needs one, and without it nobody is on the link, not even those with a reservation.
         subnets.push(json!({ "id": 9998, "subnet": "fe80::/10" }));
     }
     let interface = interface(config);
-    json!({
+    vec![json!({
         "name": "lan",
         "interface": INTERFACE,
         "rapid-commit": interface.is_some_and(|it| it.rapid_commit),
         "subnet6": subnets,
-    })
+    })]
 }
 
 fn interface(config: &Config) -> Option<&Interface> {
