@@ -53,6 +53,10 @@ struct Run {
     /// {interface}'. It may have {config}, {interface}, {duid}, {leases} and {folder}.
     #[arg(long, value_name = "COMMAND", conflicts_with = "server")]
     server_command: Option<String>,
+    /// The image of our server to test over a real link, by a name that podman knows, in the place of the program of
+    /// this workspace; needs podman.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["server", "server_command"])]
+    image: Option<String>,
     /// Makes what happens the snapshot, where it is another or there is none.
     #[arg(long)]
     bless: bool,
@@ -90,6 +94,8 @@ impl From<Run> for RunArguments {
             Some(RigChoice::Sim) => (true, false, None),
             Some(RigChoice::Live) => (false, true, None),
             Some(RigChoice::Both) => (true, true, None),
+            // Nothing else is asked about it.
+            None if run.image.is_some() => (false, true, None),
             None => match link::available() {
                 Ok(()) => (true, true, None),
                 Err(error) => (true, false, Some(error.to_string())),
@@ -102,6 +108,7 @@ impl From<Run> for RunArguments {
             lacking,
             server: run.server,
             server_command: run.server_command,
+            image: run.image,
             bless: run.bless,
             differs: run.differs,
             strict: std::env::var_os("CI").is_some_and(|it| it == "true"),

@@ -35,6 +35,8 @@ pub struct RunArguments {
     pub server: Option<PathBuf>,
     /// A command line that starts the server of the live rig: see [`Program::Command`].
     pub server_command: Option<String>,
+    /// The image with the server of the live rig: see [`peer::image`].
+    pub image: Option<String>,
     /// Makes transcripts snapshots.
     pub bless: bool,
     /// Lists what is unlike the original server on purpose, and plays nothing.
@@ -111,7 +113,8 @@ fn play_all(
     }
     let command = arguments.server_command.clone().map(Program::Command);
     let named = arguments.server.as_deref().map(peer::named).transpose()?;
-    let named = command.or(named);
+    let image = arguments.image.as_deref().map(peer::image).transpose()?;
+    let named = command.or(image).or(named);
     let mut places = Vec::new();
     if let Some(Program::Foreign(Product::Wide, server)) = named {
         // Without standard error there is nobody to tell.
@@ -404,6 +407,7 @@ mod tests {
             lacking: None,
             server: None,
             server_command: None,
+            image: None,
             bless,
             differs: false,
             strict: false,
@@ -503,6 +507,7 @@ mod tests {
                 lacking: None,
                 server,
                 server_command: None,
+                image: None,
                 bless: false,
                 differs: false,
                 strict: false,
