@@ -5,6 +5,7 @@ pub mod capture;
 pub mod clients;
 pub mod compose;
 pub mod demo;
+pub mod dialogue;
 pub mod differences;
 pub mod dissect;
 pub mod judge;

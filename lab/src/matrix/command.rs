@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io::{IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::path::PathBuf;
 use std::thread;
 
 use crate::link;
@@ -13,7 +12,7 @@ use crate::matrix::{data, document, page, table};
 use crate::peer;
 use crate::rig::product::Product;
 use crate::rig::server::Program;
-use crate::run::load;
+use crate::run::{Progress, load};
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 
 /// Where all scenarios of the project are, seen from its root.
@@ -80,17 +79,9 @@ fn play(
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.unwrap_or(2 * processors);
     let count = scenarios.len() * servers.len();
-    let progress = Progress::new(count);
-    let matrix = survey(
-        &scenarios,
-        &servers,
-        &verdicts,
-        jobs,
-        |done, path, product| {
-            progress.show(done, path, product);
-        },
-    );
-    progress.end();
+    let progress = Progress::new(count, !std::io::stderr().is_terminal());
+    let matrix = survey(&scenarios, &servers, &verdicts, jobs, || progress.advance());
+    progress.finish();
     let written = |path: &Option<PathBuf>, text: &dyn Fn() -> String| match path {
         Some(path) => {
             let failed = |error| {
@@ -162,42 +153,4 @@ fn servers(
         (Server::new(program.product(), version), program)
     });
     Ok(described.collect())
-}
-
-/// Says on standard error how far it is: on a terminal in one line that changes, else now and then.
-struct Progress {
-    count: usize,
-    terminal: bool,
-    /// Held while something is written, so that lines stay whole.
-    writing: Mutex<()>,
-}
-
-impl Progress {
-    fn new(count: usize) -> Self {
-        Self {
-            count,
-            terminal: std::io::stderr().is_terminal(),
-            writing: Mutex::new(()),
-        }
-    }
-
-    fn show(&self, done: usize, path: &Path, product: Product) {
-        const SELDOM: usize = 100;
-        let _writing = self.writing.lock().expect("nobody panics with it");
-        let mut err = std::io::stderr().lock();
-        let (count, word) = (self.count, product.word());
-        // Without standard error there is nobody to tell.
-        let _ = match self.terminal {
-            true => write!(err, "\r\x1b[K{done}/{count}  {word}  {}", path.display()),
-            false if done.is_multiple_of(SELDOM) => writeln!(err, "{done}/{count}"),
-            false => Ok(()),
-        };
-    }
-
-    fn end(&self) {
-        if self.terminal {
-            // Without standard error there is nobody to tell.
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
-    }
 }

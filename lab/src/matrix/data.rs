@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::matrix::survey::{Cell, Matrix};
-use crate::matrix::verdict::Verdicts;
+use crate::matrix::verdict::{Cause, Verdicts};
 
 /// All of it: the servers, and for each scenario and server what came of it.
 pub(super) fn data(matrix: &Matrix, verdicts: &Verdicts) -> Value {
@@ -34,10 +34,11 @@ pub(super) fn data(matrix: &Matrix, verdicts: &Verdicts) -> Value {
 fn outcome(cell: &Cell, verdicts: &Verdicts) -> Value {
     let failed = |outcome, failed: &crate::matrix::survey::Failed| {
         let failures = failed.failures.iter().map(|(text, cause)| {
-            let verdict = cause.and_then(|it| verdicts.0.get(it));
+            let verdict = verdicts.get(*cause);
             json!({
                 "text": text,
                 "cause": verdict.map(|it| it.cause.as_str()),
+                "on_purpose": *cause == Some(Cause::Differs),
                 "kind": verdict.map(|it| it.kind.to_string()),
                 "rfc": verdict.map(|it| it.rfc.as_slice()),
             })

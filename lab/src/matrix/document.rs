@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use crate::matrix::survey::{Cell, Matrix};
-use crate::matrix::table::{Counts, LINES};
-use crate::matrix::verdict::Verdicts;
+use crate::matrix::table::{Counts, LINES, ON_PURPOSE};
+use crate::matrix::verdict::{Cause, Verdicts, spoiled};
 
 const HEAD: &str = "\
 # Other servers, by the same scenarios
@@ -86,31 +86,24 @@ fn causes(matrix: &Matrix, verdicts: &Verdicts, text: &mut String) {
     text.push_str("\n## Why they fail\n");
     for (column, server) in matrix.servers.iter().enumerate() {
         let shown = verdicts.shown(matrix, column);
-        if shown.is_empty() {
+        let on_purpose = spoiled(matrix, column, Cause::Differs).len();
+        if shown.is_empty() && on_purpose == 0 {
             continue;
         }
         let _ = writeln!(text, "\n### {}\n", server.title());
-        for (verdict, _) in shown {
-            let index = verdicts.0.iter().position(|it| std::ptr::eq(it, verdict));
+        for (verdict, rows) in shown {
             let (cause, rfc) = (&verdict.cause, verdict.rfc.join(", "));
-            let what = verdict
-                .text
-                .split_whitespace()
-                .collect::<Vec<_>>()
-                .join(" ");
+            let what = verdict.text.trim();
             let _ = writeln!(text, "- **{cause}** ({}: RFC {rfc}). {what}", verdict.kind);
-            let rows = matrix
-                .rows
-                .iter()
-                .filter(|row| match row.cells.get(column) {
-                    Some(Cell::Failed(failed)) => {
-                        failed.failures.iter().any(|(_, it)| *it == index)
-                    }
-                    _ => false,
-                });
             for row in rows {
                 let _ = writeln!(text, "  - {}", link(&row.topic(), &row.claim()));
             }
+        }
+        if on_purpose > 0 {
+            let _ = writeln!(
+                text,
+                "- **{ON_PURPOSE}** in {on_purpose} scenarios: [differences.md](differences.md) has the reasons."
+            );
         }
     }
 }

@@ -15,4 +15,4 @@ mod verdict;
 pub use command::{MatrixArguments, run};
 pub use document::document;
 pub use survey::{Cell, Failed, Matrix, Row, Server, survey};
-pub use verdict::{Kind, Verdict, Verdicts};
+pub use verdict::{Cause, Kind, Verdict, Verdicts};

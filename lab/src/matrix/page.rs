@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use crate::matrix::survey::{Cell, Failed, Matrix};
-use crate::matrix::table::{Counts, LINES, mark};
-use crate::matrix::verdict::Verdicts;
+use crate::matrix::table::{Counts, LINES, ON_PURPOSE, mark};
+use crate::matrix::verdict::{Cause, Verdicts, spoiled};
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --line: #8884; --ok: #1a7f37; --bad: #cf222e; --odd: #9a6700; --mute: #888; }\n\
@@ -83,19 +83,24 @@ fn causes(matrix: &Matrix, verdicts: &Verdicts, text: &mut String) {
     text.push_str("<h2>Why they fail</h2>\n");
     for (column, server) in matrix.servers.iter().enumerate() {
         let shown = verdicts.shown(matrix, column);
-        if shown.is_empty() {
+        let on_purpose = spoiled(matrix, column, Cause::Differs).len();
+        if shown.is_empty() && on_purpose == 0 {
             continue;
         }
         let _ = writeln!(text, "<h3>{}</h3><ul>", escaped(&server.title()));
-        for (verdict, count) in shown {
+        for (verdict, rows) in shown {
             let _ = writeln!(
                 text,
-                "<li><b>{}</b> ({}, {count} scenarios: RFC {}). {}</li>",
+                "<li><b>{}</b> ({}, {} scenarios: RFC {}). {}</li>",
                 escaped(&verdict.cause),
                 verdict.kind,
+                rows.len(),
                 escaped(&verdict.rfc.join(", ")),
                 escaped(&verdict.text)
             );
+        }
+        if on_purpose > 0 {
+            let _ = writeln!(text, "<li>{ON_PURPOSE} in {on_purpose} scenarios.</li>");
         }
         text.push_str("</ul>\n");
     }
@@ -167,14 +172,14 @@ fn cell_details(server: &str, cell: &Cell, verdicts: &Verdicts, text: &mut Strin
 fn failed_details(failed: &Failed, verdicts: &Verdicts, text: &mut String) {
     text.push_str("<ul>\n");
     for (failure, cause) in &failed.failures {
-        let verdict = cause.and_then(|it| verdicts.0.get(it));
-        let cause = verdict.map_or_else(String::new, |it| {
-            format!(
-                " — {} (RFC {})",
-                escaped(&it.cause),
-                escaped(&it.rfc.join(", "))
-            )
-        });
+        let cause = match (verdicts.get(*cause), cause) {
+            (Some(it), _) => {
+                let rfc = escaped(&it.rfc.join(", "));
+                format!(" — {} (RFC {rfc})", escaped(&it.cause))
+            }
+            (None, Some(_)) => format!(" — {ON_PURPOSE}"),
+            (None, None) => " — <b>nobody knows why</b>".to_owned(),
+        };
         let _ = writeln!(text, "<li>{}{cause}</li>", escaped(failure));
     }
     let _ = writeln!(
@@ -210,7 +215,10 @@ mod tests {
             }],
         };
         let text = page(&matrix, &Verdicts(Vec::new()));
-        assert!(text.contains("<li>step 1: &lt;b&gt;</li>"), "{text}");
+        assert!(
+            text.contains("<li>step 1: &lt;b&gt; — <b>nobody knows why</b></li>"),
+            "{text}"
+        );
         assert!(
             text.contains("<pre>→ first  to &lt;server&gt; &amp; others\n</pre>"),
             "{text}"

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::matrix::verdict::Verdicts;
+use crate::matrix::verdict::{Cause, Verdicts};
 use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
 use crate::rig::RigError;
@@ -94,8 +94,8 @@ pub enum Cell {
 /// What a server did otherwise.
 #[derive(Clone, Debug)]
 pub struct Failed {
-    /// What was not as expected, in order, with the places of the causes in the list of verdicts, where known.
-    pub failures: Vec<(String, Option<usize>)>,
+    /// What was not as expected, in order, each with its cause, if that is known.
+    pub failures: Vec<(String, Option<Cause>)>,
     /// All that happened.
     pub transcript: String,
 }
@@ -152,16 +152,15 @@ impl Matrix {
     }
 }
 
-/// Plays each scenario with each server, so many at a time. `progress` hears of each that is done: how many there are, and
-/// which this was.
+/// Plays each scenario with each server, so many at a time. `progress` hears of each that is done.
 pub fn survey(
     scenarios: &[(PathBuf, Scenario)],
     servers: &[(Server, Program)],
     verdicts: &Verdicts,
     jobs: usize,
-    progress: impl Fn(usize, &Path, Product) + Sync,
+    progress: impl Fn() + Sync,
 ) -> Matrix {
-    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let next = AtomicUsize::new(0);
     let found = Mutex::new(Vec::new());
     let count = scenarios.len() * servers.len();
     thread::scope(|scope| {
@@ -174,7 +173,7 @@ pub fn survey(
                     }
                     let pair = scenarios.get(index / servers.len());
                     let Some((path, scenario)) = pair else { break };
-                    let Some((server, program)) = servers.get(index % servers.len()) else {
+                    let Some((_, program)) = servers.get(index % servers.len()) else {
                         break;
                     };
                     let cell = play(path, scenario, program, verdicts);
@@ -182,8 +181,7 @@ pub fn survey(
                         .lock()
                         .expect("nobody panics with it")
                         .push((index, cell));
-                    let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                    progress(done, path, server.product);
+                    progress();
                 }
             });
         }
@@ -223,16 +221,17 @@ fn play(path: &Path, scenario: &Scenario, program: &Program, verdicts: &Verdicts
         cells: Vec::new(),
     };
     let name = row.name();
+    let on_purpose = product == Product::Wide && !scenario.differs.0.is_empty();
     let cause = |failure: String| {
         let cause = verdicts.cause(product, &name, &failure);
-        (failure, cause)
+        (failure, cause.or(on_purpose.then_some(Cause::Differs)))
     };
     let failed = Failed {
         failures: failures.into_iter().map(cause).collect(),
         transcript,
     };
     let left_open =
-        |(text, cause): &(String, Option<usize>)| cause.is_none() && is_about_expectations(text);
+        |(text, cause): &(String, Option<Cause>)| cause.is_none() && is_about_expectations(text);
     if !scenario.choice.0.is_empty() && failed.failures.iter().all(left_open) {
         return Cell::Choice(failed);
     }

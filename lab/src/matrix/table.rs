@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::matrix::survey::{Cell, Matrix};
-use crate::matrix::verdict::Verdicts;
+use crate::matrix::verdict::{Cause, Verdicts, spoiled};
 
 /// How many cells of a server came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub(super) const LINES: [(&str, fn(&Counts) -> usize); 6] = [
     ("cannot be played", |it| it.unplayable),
 ];
 
+/// How it is told that the scenarios themselves say why the original server fails.
+pub(super) const ON_PURPOSE: &str = "Ours is unlike it on purpose";
+
 /// A row per topic and the sums, or, if `all`, a row per scenario; then the causes of failures, and what nobody has
 /// explained.
 pub(super) fn table(matrix: &Matrix, verdicts: &Verdicts, all: bool) -> String {
@@ -95,13 +98,21 @@ pub(super) fn table(matrix: &Matrix, verdicts: &Verdicts, all: bool) -> String {
     text.push_str(&aligned(&lines));
     for (column, server) in matrix.servers.iter().enumerate() {
         let shown = verdicts.shown(matrix, column);
-        if shown.is_empty() {
+        let on_purpose = spoiled(matrix, column, Cause::Differs).len();
+        if shown.is_empty() && on_purpose == 0 {
             continue;
         }
         let _ = writeln!(text, "\n{}:", server.title());
-        for (verdict, count) in shown {
+        for (verdict, rows) in shown {
             let (cause, rfc) = (&verdict.cause, verdict.rfc.join(", "));
+            let count = rows.len();
             let _ = writeln!(text, "  {count:3}  {cause} ({}: RFC {rfc})", verdict.kind);
+        }
+        if on_purpose > 0 {
+            let _ = writeln!(
+                text,
+                "  {on_purpose:3}  {ON_PURPOSE}: see docs/differences.md"
+            );
         }
     }
     for (scenario, product, failures) in matrix.unexplained() {
@@ -169,7 +180,7 @@ mod tests {
                 Server::new(Product::Kea, Some("2.2.0".into())),
             ],
             rows: vec![
-                row("first", [Cell::Passed, failed(Some(0))]),
+                row("first", [Cell::Passed, failed(Some(Cause::Verdict(0)))]),
                 row("second", [Cell::Passed, failed(None)]),
                 row("third", [Cell::Passed, Cell::NotExpressible("no".into())]),
             ],

@@ -3,12 +3,11 @@
 //! They are in `lab/peers.yaml`, grouped by cause. A failure that no cause explains is one that somebody has to look at,
 //! and so is a cause that explains nothing any more.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::Deserialize;
 
-use crate::matrix::survey::{Cell, Matrix};
+use crate::matrix::survey::{Cell, Matrix, Row};
 use crate::rig::product::Product;
 
 /// The causes that this program knows.
@@ -74,6 +73,15 @@ impl Case {
     }
 }
 
+/// Where the cause of a failure is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cause {
+    /// By the verdict at this place in the list.
+    Verdict(usize),
+    /// By the scenario itself, under `differs`: that is about the original server alone.
+    Differs,
+}
+
 /// All causes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(transparent)]
@@ -100,13 +108,23 @@ impl Verdicts {
         Ok(verdicts)
     }
 
-    /// Where in the list the cause is of a failure of that server in a scenario, named `topic/claim`.
+    /// The cause of a failure of that server in a scenario, named `topic/claim`.
     #[must_use]
-    pub fn cause(&self, server: Product, scenario: &str, failure: &str) -> Option<usize> {
-        self.0.iter().position(|it| {
+    pub fn cause(&self, server: Product, scenario: &str, failure: &str) -> Option<Cause> {
+        let place = self.0.iter().position(|it| {
             let mut cases = it.explains.iter();
             it.server == server.word() && cases.any(|it| it.explains(scenario, failure))
-        })
+        });
+        place.map(Cause::Verdict)
+    }
+
+    /// The verdict, if it is in this list.
+    #[must_use]
+    pub fn get(&self, cause: Option<Cause>) -> Option<&Verdict> {
+        match cause? {
+            Cause::Verdict(index) => self.0.get(index),
+            Cause::Differs => None,
+        }
     }
 
     /// What the list says and the matrix does not show: cases whose scenarios were played without such a failure. A
@@ -148,22 +166,27 @@ impl Verdicts {
         stale
     }
 
-    /// The causes that a server shows, in the order of the list, each with the number of scenarios that it spoils.
+    /// The causes that a server shows, in the order of the list, each with the scenarios that it spoils.
     #[must_use]
-    pub fn shown(&self, matrix: &Matrix, column: usize) -> Vec<(&Verdict, usize)> {
-        let causes = |cell: &Cell| -> BTreeSet<usize> {
-            match cell {
-                Cell::Failed(failed) => failed.failures.iter().filter_map(|(_, it)| *it).collect(),
-                _ => BTreeSet::new(),
-            }
-        };
-        let cells = || matrix.rows.iter().filter_map(|row| row.cells.get(column));
-        let counted = self.0.iter().enumerate().map(|(index, verdict)| {
-            let count = cells().filter(|cell| causes(cell).contains(&index)).count();
-            (verdict, count)
-        });
-        counted.filter(|(_, count)| *count > 0).collect()
+    pub fn shown<'a>(
+        &'a self,
+        matrix: &'a Matrix,
+        column: usize,
+    ) -> Vec<(&'a Verdict, Vec<&'a Row>)> {
+        let verdicts = self.0.iter().enumerate();
+        let spoiled = verdicts
+            .map(|(index, verdict)| (verdict, spoiled(matrix, column, Cause::Verdict(index))));
+        spoiled.filter(|(_, rows)| !rows.is_empty()).collect()
     }
+}
+
+/// The scenarios that a server fails for that cause.
+pub(super) fn spoiled(matrix: &Matrix, column: usize, cause: Cause) -> Vec<&Row> {
+    let has = |row: &&Row| match row.cells.get(column) {
+        Some(Cell::Failed(failed)) => failed.failures.iter().any(|(_, it)| *it == Some(cause)),
+        _ => false,
+    };
+    matrix.rows.iter().filter(has).collect()
 }
 
 /// Whether a text is like a pattern, in which `*` stands for anything, also for nothing.
@@ -190,7 +213,7 @@ fn matches(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::matrix::survey::{Failed, Row, Server};
+    use crate::matrix::survey::{Failed, Server};
 
     #[test]
     fn a_star_stands_for_anything() {
@@ -216,7 +239,7 @@ mod tests {
     const LIST: &str = "- server: kea\n  cause: It is so.\n  rfc: [\"9915 §1\"]\n  text: Really.\n  explains:\n    \
                         - { scenario: relay/a-claim, says: silent }\n    - { scenario: \"release/*\" }\n";
 
-    fn matrix(failure: &str, cause: Option<usize>) -> Matrix {
+    fn matrix(failure: &str, cause: Option<Cause>) -> Matrix {
         Matrix {
             servers: vec![Server::new(Product::Kea, None)],
             rows: vec![Row {
@@ -234,18 +257,24 @@ mod tests {
         let list = Verdicts::parse(LIST).expect("a list");
         let cause = |server, scenario, failure| list.cause(server, scenario, failure);
         let silent = "step 1: the server was silent";
-        assert_eq!(cause(Product::Kea, "relay/a-claim", silent), Some(0));
-        assert_eq!(cause(Product::Kea, "release/x", "anything"), Some(0));
+        assert_eq!(
+            cause(Product::Kea, "relay/a-claim", silent),
+            Some(Cause::Verdict(0))
+        );
+        assert_eq!(
+            cause(Product::Kea, "release/x", "anything"),
+            Some(Cause::Verdict(0))
+        );
         assert_eq!(cause(Product::Kea, "relay/a-claim", "step 1: no"), None);
         assert_eq!(cause(Product::Wide, "relay/a-claim", silent), None);
-        let shown = matrix(silent, Some(0));
-        assert_eq!(list.shown(&shown, 0).first().map(|it| it.1), Some(1));
+        let shown = matrix(silent, Some(Cause::Verdict(0)));
+        assert_eq!(list.shown(&shown, 0).first().map(|it| it.1.len()), Some(1));
     }
 
     #[test]
     fn what_explains_nothing_any_more_is_told_if_it_was_played() {
         let list = Verdicts::parse(LIST).expect("a list");
-        let silent = matrix("step 1: the server was silent", Some(0));
+        let silent = matrix("step 1: the server was silent", Some(Cause::Verdict(0)));
         assert_eq!(list.stale(&silent, false), Vec::<String>::new());
         let all = list.stale(&silent, true);
         assert_eq!(all, ["kea: \"It is so.\" explains no failure in release/*"]);

@@ -170,6 +170,7 @@ impl<'a> Player<'a> {
             if self.ended {
                 break;
             }
+            self.transcript.begin_step(self.step);
             self.play(step)?;
         }
         self.settle()?;
