@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use dhcp6s::config::{Config, Host, Lifetimes};
 use dhcp6s::lease::Prefix;
@@ -71,6 +72,15 @@ impl Adapter for Dhcpd {
             files.leases.join(LEASES).into(),
             INTERFACE.into(),
         ]
+    }
+
+    fn is_ready(&self, log: &[String], _: &Namespace) -> bool {
+        log.iter().any(|it| it == "Server starting service.")
+    }
+
+    /// Its log says so.
+    fn look_again(&self) -> Duration {
+        Duration::MAX
     }
 
     /// It reads its configuration at the start alone.

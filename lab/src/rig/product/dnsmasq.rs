@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use dhcp6s::config::{Config, Host, Lifetimes};
 use dhcp6s::lease::Prefix;
@@ -80,6 +81,17 @@ impl Adapter for Dnsmasq {
             option("dhcp-leasefile", files.leases.join(LEASES)),
             option("pid-file", files.at("dnsmasq.pid")),
         ]
+    }
+
+    /// It says this last, when it has joined all groups.
+    fn is_ready(&self, log: &[String], _: &Namespace) -> bool {
+        log.iter()
+            .any(|it| it.contains("sockets bound exclusively to interface"))
+    }
+
+    /// Its log says so.
+    fn look_again(&self) -> Duration {
+        Duration::MAX
     }
 
     /// It reads little of its configuration again on a signal, so operators start it anew.
