@@ -226,14 +226,18 @@ fn play(path: &Path, scenario: &Scenario, program: &Program, verdicts: &Verdicts
         let cause = verdicts.cause(product, &name, &failure);
         (failure, cause.or(on_purpose.then_some(Cause::Differs)))
     };
-    let failed = Failed {
+    let mut failed = Failed {
         failures: failures.into_iter().map(cause).collect(),
         transcript,
     };
     let left_open =
         |(text, cause): &(String, Option<Cause>)| cause.is_none() && is_about_expectations(text);
-    if !scenario.choice.0.is_empty() && failed.failures.iter().all(left_open) {
-        return Cell::Choice(failed);
+    if !scenario.choice.0.is_empty() {
+        if failed.failures.iter().all(left_open) {
+            return Cell::Choice(failed);
+        }
+        // What is left open needs no cause beside what is not.
+        failed.failures.retain(|it| !left_open(it));
     }
     Cell::Failed(failed)
 }
