@@ -321,10 +321,13 @@ impl Ia<'_> {
 
     /// Whether there is a lease in it that its client may use.
     fn is_usable(&self) -> bool {
-        self.options.list.iter().any(|option| match option.value {
-            Value::Address { valid, .. } | Value::Prefix { valid, .. } => valid > 0,
-            _ => false,
-        })
+        let usable = |option: &Opt| {
+            let (Value::Address { valid, .. } | Value::Prefix { valid, .. }) = option.value else {
+                return false;
+            };
+            valid > 0
+        };
+        self.options.list.iter().any(usable)
     }
 }
 

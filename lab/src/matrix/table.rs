@@ -42,8 +42,11 @@ impl Counts {
     }
 }
 
+/// One of them.
+type Number = fn(&Counts) -> usize;
+
 /// What the numbers of a server are called, and how to get at them.
-pub(super) const LINES: [(&str, fn(&Counts) -> usize); 6] = [
+pub(super) const LINES: [(&str, Number); 6] = [
     ("passed", |it| it.passed),
     ("failed", |it| it.explained),
     ("failed, nobody knows why", |it| it.unexplained),

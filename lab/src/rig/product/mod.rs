@@ -8,6 +8,7 @@ mod adapter;
 mod command;
 mod dhcp6s;
 mod dhcpd;
+mod dibbler;
 mod dnsmasq;
 mod kea;
 mod networks;
@@ -50,18 +51,21 @@ pub enum Product {
     Dnsmasq,
     /// ISC's `dhcpd -6`.
     Dhcpd,
+    /// Dibbler, `dibbler-server`.
+    Dibbler,
     /// Whatever a command line starts; it reads `dhcp6s.conf`.
     Command,
 }
 
 impl Product {
     /// All that have a name and a program of their own.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Dhcp6s,
         Self::Wide,
         Self::Kea,
         Self::Dnsmasq,
         Self::Dhcpd,
+        Self::Dibbler,
     ];
 
     pub(super) fn adapter(self) -> &'static dyn Adapter {
@@ -71,6 +75,7 @@ impl Product {
             Self::Kea => &kea::Kea,
             Self::Dnsmasq => &dnsmasq::Dnsmasq,
             Self::Dhcpd => &dhcpd::Dhcpd,
+            Self::Dibbler => &dibbler::Dibbler,
             Self::Command => &command::AnyCommand,
         }
     }
