@@ -43,6 +43,9 @@ const PREFIX: u16 = 26;
 const REFRESH_TIME: u16 = 32;
 const RELAY_PORT: u16 = 135;
 
+/// The status that told a client of RFC 8415 not to write to the server's own address.
+const USE_MULTICAST: u16 = 5;
+
 /// Options that may stand more than once where they stand (RFC 9915 §21, IANA registry).
 const NO_SINGLETONS: [u16; 14] = [3, 5, 16, 17, 25, 26, 37, 56, 74, 86, 94, 104, 138, 144];
 
@@ -184,6 +187,8 @@ fn check_form(options: &Options, within: Option<u16>, faults: &mut Faults) {
             faults.rfc("9915 §21", format!("{name} stands twice"));
         }
         let home = match option.code {
+            // So it was by RFC 8415; that an IA_TA is there at all has been said.
+            ADDRESS if within == Some(IA_TA) => within,
             ADDRESS => Some(IA_NA),
             PREFIX => Some(IA_PD),
             _ => within,
@@ -387,9 +392,15 @@ fn check_ias(question: &Message, core: &Message, faults: &mut Faults) {
         let answered = given.iter().any(|it| it.is(ia));
         if ANSWER_ALL.contains(&kind) && !answered {
             let text = format!("{} is not answered", ia.name());
-            faults.rfc("9915 §18.3.2, §18.3.4, §18.3.9", text);
+            // By RFC 8415, a Reply that says UseMulticast says nothing else.
+            let refused = status(&core.options) == Some(USE_MULTICAST);
+            faults.rfc_if(!refused, "9915 §18.3.2, §18.3.4, §18.3.9", text);
         }
     }
+}
+
+fn status(options: &Options) -> Option<u16> {
+    options.first(STATUS_CODE).and_then(|it| it.value.status())
 }
 
 /// Which status may stand where (RFC 9915 §18.3, §21.13).
@@ -397,9 +408,7 @@ fn check_statuses(question: &Message, core: &Message, faults: &mut Faults) {
     const NO_ADDRS_AVAIL: u16 = 2;
     const NO_BINDING: u16 = 3;
     const NOT_ON_LINK: u16 = 4;
-    const USE_MULTICAST: u16 = 5;
     const NO_PREFIX_AVAIL: u16 = 6;
-    let status = |options: &Options| options.first(STATUS_CODE).and_then(|it| it.value.status());
     let confirmed = question.message_type == CONFIRM;
     match status(&core.options) {
         None | Some(0 | 1) => {}
@@ -504,6 +513,36 @@ mod tests {
         );
         let plain = level(13, 0, &reply(), &[]);
         assert_eq!(judged(&[], 40_000, plain).len(), 1);
+    }
+
+    /// The sections that the answer to a client's message breaks.
+    fn broken(question: &[u8], answer: &[u8]) -> Vec<&'static str> {
+        let found = faults(
+            &datagram(CLIENT_PORT, SERVER_PORT, question.to_vec()),
+            &datagram(SERVER_PORT, CLIENT_PORT, answer.to_vec()),
+        );
+        found.into_iter().filter_map(|it| it.rfc).collect()
+    }
+
+    #[test]
+    fn what_rfc_8415_demanded_breaks_no_rfc() {
+        // A Renew of an IA_NA, and a Reply that says UseMulticast.
+        let renew = [5, 0, 0, 1, 0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let reply = |code| [7, 0, 0, 1, 0, 2, 0, 3, 0, 1, 9, 0, 13, 0, 2, 0, code];
+        assert_eq!(broken(&renew, &reply(5)), [] as [&str; 0]);
+        assert_eq!(
+            broken(&renew, &reply(0)),
+            ["9915 §18.3.2, §18.3.4, §18.3.9"]
+        );
+        // A temporary address stands in an IA_TA, and nowhere outside of an IA.
+        let address = [&[0, 5, 0, 24], &[0; 24][..]].concat();
+        let advertise = [2, 0, 0, 1, 0, 2, 0, 3, 0, 1, 9];
+        let ia = [0, 4, 0, 32, 0, 0, 0, 1];
+        let solicit = [1, 0, 0, 1];
+        let inside = [&advertise[..], &ia, &address].concat();
+        assert_eq!(broken(&solicit, &inside), [] as [&str; 0]);
+        let outside = [&advertise[..], &address].concat();
+        assert_eq!(broken(&solicit, &outside), ["9915 §21"]);
     }
 
     #[test]

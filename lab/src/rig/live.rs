@@ -187,7 +187,7 @@ impl Live {
     fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
         self.obeyed = None;
         match self.server.tell(order)? {
-            Told::Waiting => {}
+            Told::Waiting | Told::Signal(_) => {}
             Told::Done(done) => return Ok(done),
             Told::Restart => return self.restart(None).map(|()| true),
         }

@@ -56,6 +56,10 @@ pub struct RunArguments {
     /// {interface}'. It may have {config}, {interface}, {duid}, {leases} and {folder}.
     #[arg(long, value_name = "COMMAND", conflicts_with = "server")]
     pub server_command: Option<String>,
+    /// The image of our server to test over a real link, by a name that podman knows, in the place of the program of
+    /// this workspace; needs podman. It is played on the live rig alone, if nothing else is said.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["server", "server_command"])]
+    pub image: Option<String>,
     /// Plays only scenarios that have this text in their path, their reason or their sections; of several texts, one.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
@@ -266,7 +270,8 @@ fn workers(arguments: &RunArguments) -> usize {
 fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, Error> {
     let command = arguments.server_command.clone().map(Program::Command);
     let named = arguments.server.as_deref().map(peer::named).transpose()?;
-    let named = command.or(named);
+    let image = arguments.image.as_deref().map(peer::image).transpose()?;
+    let named = command.or(image).or(named);
     // Without standard error there is nobody to tell.
     let mut tell = |text: String| drop(writeln!(err, "dhcp6lab: {text}"));
     if let Some(Program::Foreign(Product::Wide, server)) = named {
@@ -285,6 +290,7 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
     }
     let rig = match arguments.rig {
         Some(rig) => rig,
+        None if arguments.image.is_some() => RigChoice::Live,
         None => match link::available() {
             Ok(()) => RigChoice::Both,
             Err(error) => {
@@ -419,6 +425,9 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     }
     if let Some(command) = &arguments.server_command {
         words.extend(["--server-command".to_owned(), quoted(command)]);
+    }
+    if let (Some(image), Place::Live(..)) = (&arguments.image, task.place) {
+        words.extend(["--image".to_owned(), quoted(image)]);
     }
     if let (Some(device), Place::Live(..)) = (arguments.link, task.place) {
         let device = match device {

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::link::{Namespace, Process};
+use nix::sys::signal::Signal;
+
+use crate::link::Namespace;
 use crate::rig::product::{NotExpressible, Scene};
 use crate::rig::{INTERFACE, IaName, RigError};
 
@@ -187,7 +189,6 @@ pub(in crate::rig) enum Order<'a> {
 pub(in crate::rig) struct Post<'a> {
     pub(in crate::rig) files: Files<'a>,
     pub(in crate::rig) namespace: &'a Namespace,
-    pub(in crate::rig) process: &'a Process,
 }
 
 /// What came of telling it.
@@ -195,6 +196,8 @@ pub(in crate::rig) struct Post<'a> {
 pub(in crate::rig) enum Told {
     /// It will say in its log what it did ([`Said::Obeyed`]).
     Waiting,
+    /// It has to be sent that signal, and will then say in its log what it did.
+    Signal(Signal),
     /// It has done it (true), or cannot.
     Done(bool),
     /// It does so when it is started anew, which is how its operators do it.

@@ -7,8 +7,11 @@
 mod adapter;
 mod command;
 mod dhcp6s;
+mod dhcpd;
 mod dibbler;
+mod dnsmasq;
 mod kea;
+mod networks;
 mod scene;
 mod wide;
 
@@ -44,6 +47,10 @@ pub enum Product {
     Wide,
     /// ISC's Kea, `kea-dhcp6`.
     Kea,
+    /// dnsmasq, for addresses.
+    Dnsmasq,
+    /// ISC's `dhcpd -6`.
+    Dhcpd,
     /// Dibbler, `dibbler-server`.
     Dibbler,
     /// Whatever a command line starts; it reads `dhcp6s.conf`.
@@ -52,13 +59,22 @@ pub enum Product {
 
 impl Product {
     /// All that have a name and a program of their own.
-    pub const ALL: [Self; 4] = [Self::Dhcp6s, Self::Wide, Self::Kea, Self::Dibbler];
+    pub const ALL: [Self; 6] = [
+        Self::Dhcp6s,
+        Self::Wide,
+        Self::Kea,
+        Self::Dnsmasq,
+        Self::Dhcpd,
+        Self::Dibbler,
+    ];
 
     pub(super) fn adapter(self) -> &'static dyn Adapter {
         match self {
             Self::Dhcp6s => &dhcp6s::Dhcp6s,
             Self::Wide => &wide::Wide,
             Self::Kea => &kea::Kea,
+            Self::Dnsmasq => &dnsmasq::Dnsmasq,
+            Self::Dhcpd => &dhcpd::Dhcpd,
             Self::Dibbler => &dibbler::Dibbler,
             Self::Command => &command::AnyCommand,
         }
@@ -182,6 +198,10 @@ mod tests {
         assert_eq!(ours, Some(Product::Dhcp6s));
         let usage = "/x: invalid option -- '-'\nKea DHCPv6 server, version 2.2.0 (stable)\n";
         assert_eq!(Product::by_words("", usage), Some(Product::Kea));
+        let dnsmasq = Product::by_words("Dnsmasq version 2.90  Copyright\n", "");
+        assert_eq!(dnsmasq, Some(Product::Dnsmasq));
+        let dhcpd = Product::by_words("", "isc-dhcpd-4.4.3-P1\n");
+        assert_eq!(dhcpd, Some(Product::Dhcpd));
         assert_eq!(Product::by_words("", "usage: true\n"), None);
     }
 
