@@ -16,6 +16,7 @@ pub mod ladder;
 pub mod lens;
 pub mod link;
 pub mod load;
+pub mod matrix;
 pub mod normalise;
 pub mod peer;
 pub mod player;

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
+use dhcp6lab::matrix::{self, MatrixArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::schema::{self, SchemaArguments};
@@ -38,6 +39,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
+    /// Plays scenarios with every server that is installed, and prints who passes what.
+    Matrix(MatrixArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Show(arguments) => show::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Matrix(arguments) => matrix::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
 }

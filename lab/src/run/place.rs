@@ -102,10 +102,14 @@ impl Place {
             }
         };
         match started {
-            Ok(mut rig) if self.is_foreign() => {
-                Taken::Played(Box::new(player::play_foreign(scenario, rig.as_mut())))
-            }
-            Ok(mut rig) => Taken::Played(Box::new(player::play(scenario, rig.as_mut()))),
+            Ok(mut rig) => Taken::Played(Box::new(match self {
+                Self::Foreign(server, _) => {
+                    player::play_foreign(scenario, rig.as_mut(), server.product())
+                }
+                Self::Sim | Self::Live(..) | Self::Original(_) => {
+                    player::play(scenario, rig.as_mut())
+                }
+            })),
             Err(error) => Taken::Other(Outcome::NotStarted(error.to_string())),
         }
     }
