@@ -134,6 +134,7 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
+        Step::Run(_) => return Some("it runs a program that is made for our server".into()),
         Step::Retransmit(_) => {
             return Some("a client waits, which takes longer than anybody can wait for".into());
         }
@@ -157,6 +158,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_) => None,
     });

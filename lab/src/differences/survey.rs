@@ -184,6 +184,7 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
             Some("More time passes than anybody can wait for.")
         }
         Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
+        Step::Run(_) => Some("It runs a program, which is made for this server."),
         Step::Retransmit(_) => Some("More time passes than anybody can wait for."),
         Step::Advance(_)
         | Step::Faults(_)
@@ -260,6 +261,7 @@ fn pools(scenario: &Scenario) -> Pools {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_) => None,
     });

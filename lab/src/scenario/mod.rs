@@ -9,6 +9,7 @@ mod expect;
 mod fault;
 mod load;
 mod operation;
+mod program;
 mod save;
 mod schema;
 mod step;
@@ -23,6 +24,7 @@ pub use expect::{
 pub use fault::{Fault, Kind as FaultKind, Part, Side};
 pub use load::Error;
 pub use operation::{Reload, Remove, Restart, Retransmit};
+pub use program::{Program, Side as ProgramSide};
 pub use save::{Save, Saved};
 pub use schema::schema;
 pub use step::{
@@ -238,6 +240,14 @@ impl Scenario {
         }
     }
 
+    /// Why it can be played on the live rig alone, if so.
+    #[must_use]
+    pub fn only_live(&self) -> Option<&'static str> {
+        let mut steps = self.cases().flat_map(|it| &it.steps);
+        let runs = steps.any(|it| matches!(it, Step::Run(_)));
+        runs.then_some("only live: it runs a program")
+    }
+
     /// Why it can be played on the simulated rig alone, if so.
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
@@ -251,6 +261,7 @@ impl Scenario {
             Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => Some(LONG),
             Step::Retransmit(_) => Some(LONG),
             Step::Faults(_)
+            | Step::Run(_)
             | Step::Save(_)
             | Step::Advance(_)
             | Step::Remove(_)
