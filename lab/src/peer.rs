@@ -14,7 +14,7 @@ use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::{Deed, Files, Product, Scene};
 use crate::rig::server::Program;
 use crate::rig::{Disk, RigError};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{PATIENT_TIMES, Scenario, Step};
 
 /// Why there is no such server.
 #[derive(Debug, thiserror::Error)]
@@ -135,6 +135,9 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
         Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => {
+            return Some("a client waits for longer than anybody can".into());
+        }
         Step::Retransmit(_) => {
             return Some("a client waits, which takes longer than anybody can wait for".into());
         }

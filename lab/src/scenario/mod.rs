@@ -98,6 +98,9 @@ fn read_later<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Step>, D
     Ok(Vec::new())
 }
 
+/// So often a client can send a message again where time is real: before the third time it waits for more than 5 s.
+pub const PATIENT_TIMES: u32 = 2;
+
 /// A step that can be read only when the values are there that it uses.
 #[derive(Clone, Debug)]
 struct Late {
@@ -252,8 +255,6 @@ impl Scenario {
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
         const PATIENCE_SECS: u64 = 5;
-        /// A client that waits for its third message does so for less than that, and for more than that after it.
-        const PATIENT_TIMES: u32 = 2;
         const LONG: &str = "only on sim: it lets more than 5 s pass";
         let steps = self.cases().flat_map(|it| &it.steps);
         steps.into_iter().find_map(|step| match step {
