@@ -16,7 +16,7 @@ use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::{Deed, Files, Product, Scene};
 use crate::rig::server::{IMAGE_NEEDS, Program};
 use crate::rig::{Disk, RigError};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{PATIENT_TIMES, Scenario, Step};
 
 /// Why there is no such server.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +156,10 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
+        Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => {
+            return Some("a client waits for longer than anybody can".into());
+        }
         Step::Retransmit(_) => {
             return Some("a client waits, which takes longer than anybody can wait for".into());
         }
@@ -179,6 +183,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_) => None,
     });

@@ -14,9 +14,10 @@ use crate::rig::fence::Ledger;
 use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
-    Setup,
+    Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
+    SERVER_MAC, Setup,
 };
+use crate::scenario;
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
@@ -31,6 +32,7 @@ const NO_BALLAST: &str = "the disk cannot be filled to the last octet without an
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
 pub struct Live {
+    device: Device,
     server: Server,
     station: Station,
     ledger: Ledger,
@@ -93,6 +95,7 @@ impl Live {
         }
         let station = Station::new(wire, SERVER_MAC, SERVER_ADDRESS);
         Ok(Ok(Self {
+            device,
             server,
             station,
             ledger: Ledger::default(),
@@ -222,7 +225,7 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start(setup, self.server.program().clone())?;
+        *self = Self::start_over(self.device, setup, self.server.program().clone())?;
         Ok(())
     }
 
@@ -304,6 +307,12 @@ impl Rig for Live {
         let before = self.settle()?;
         self.before.extend(before);
         Ok(known)
+    }
+
+    fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
+        let ran = self.server.run(program)?;
+        self.collect()?;
+        Ok(ran)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

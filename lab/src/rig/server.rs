@@ -21,7 +21,8 @@ use crate::link::{Namespace, Process, wait};
 use crate::rig::product::{
     self, Ear, Ending, Files, KEY_FILE, Order, Post, Product, Said, Scene, Told,
 };
-use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
+use crate::rig::{Ended, Ran, RigError, SECRET, SERVER_DUID, foreign};
+use crate::scenario;
 
 /// How long a server may take to start, to answer, or to end.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -130,6 +131,14 @@ impl Server {
         let leases = server.path(LEASES);
         adapter.lay_out(server.files(&leases), &server.namespace)?;
         Ok(server)
+    }
+
+    /// Runs another program beside it, or beside the lab, to its end.
+    ///
+    /// # Errors
+    /// It cannot be run, or does not end.
+    pub(super) fn run(&self, program: &scenario::Program) -> Result<Ran, RigError> {
+        foreign::run(program, &self.namespace, self.folder.path())
     }
 
     /// What runs in it.
