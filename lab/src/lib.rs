@@ -24,6 +24,8 @@ pub mod report;
 pub mod rig;
 pub mod run;
 pub mod scenario;
+pub mod schema;
 pub mod status;
 pub mod suite;
 pub mod transcript;
+pub mod witness;

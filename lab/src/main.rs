@@ -8,6 +8,7 @@ use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
+use dhcp6lab::schema::{self, SchemaArguments};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -25,6 +26,8 @@ struct Arguments {
 enum Command {
     /// Plays scenarios.
     Run(RunArguments),
+    /// Prints the JSON Schema of scenarios, with which editors complete, explain and check them.
+    Schema(SchemaArguments),
     /// Turns a capture into a scenario, with a configuration that makes the server answer as recorded.
     Import(ImportArguments),
     /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
     ExitCode::from(match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments, out, err),
+        Command::Schema(arguments) => schema::run(&arguments, out, err),
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),

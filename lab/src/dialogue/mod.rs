@@ -371,8 +371,6 @@ mod tests {
                 destination: to.parse().expect("an address"),
                 payload: payload.clone(),
             },
-            missing: 0,
-            comments: Vec::new(),
         });
         Capture {
             packets: packets.collect(),

@@ -350,6 +350,7 @@ fn as_exchange(solicit: &Send, request: &Send) -> Option<Exchange> {
         ia_pd: merged(&one.ia_pd, &two.ia_pd),
         oro: one.oro.clone(),
         rapid_commit: false,
+        retransmit: 0,
         options: one.options.clone(),
     })
 }

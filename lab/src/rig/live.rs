@@ -206,6 +206,11 @@ impl Rig for Live {
         "live"
     }
 
+    fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
+        *self = Self::start(setup, self.server.program().clone())?;
+        Ok(())
+    }
+
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if let Some(fence) = self.ledger.open() {
             self.station.send(&fence)?;

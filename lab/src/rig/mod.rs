@@ -104,6 +104,18 @@ pub trait Rig {
     /// The name for reports: `sim` or `live`.
     fn name(&self) -> &'static str;
 
+    /// Puts another server in the place of the one that was there: with this setup, and without any leases.
+    ///
+    /// # Errors
+    /// The server does not start.
+    fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
+        let _ = setup;
+        Err(RigError(format!(
+            "the {} rig has one server, and a scenario with `for` needs one for each case",
+            self.name()
+        )))
+    }
+
     /// Puts a datagram on the link.
     ///
     /// # Errors
