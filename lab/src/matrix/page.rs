@@ -177,6 +177,7 @@ fn failed_details(failed: &Failed, verdicts: &Verdicts, text: &mut String) {
                 let rfc = escaped(&it.rfc.join(", "));
                 format!(" — {} (RFC {rfc})", escaped(&it.cause))
             }
+            (None, Some(Cause::Choice)) => " — allowed, too".to_owned(),
             (None, Some(_)) => format!(" — {ON_PURPOSE}"),
             (None, None) => " — <b>nobody knows why</b>".to_owned(),
         };

@@ -221,23 +221,24 @@ fn play(path: &Path, scenario: &Scenario, program: &Program, verdicts: &Verdicts
         cells: Vec::new(),
     };
     let name = row.name();
-    let on_purpose = product == Product::Wide && !scenario.differs.0.is_empty();
-    let cause = |failure: String| {
-        let cause = verdicts.cause(product, &name, &failure);
-        (failure, cause.or(on_purpose.then_some(Cause::Differs)))
+    let cause = |failure: &str| {
+        let open = !scenario.choice.0.is_empty() && is_about_expectations(failure);
+        let on_purpose = product == Product::Wide && !scenario.differs.0.is_empty();
+        verdicts
+            .cause(product, &name, failure)
+            .or(open.then_some(Cause::Choice))
+            .or(on_purpose.then_some(Cause::Differs))
     };
-    let mut failed = Failed {
-        failures: failures.into_iter().map(cause).collect(),
+    let failed = Failed {
+        failures: failures
+            .into_iter()
+            .map(|it| (it.clone(), cause(&it)))
+            .collect(),
         transcript,
     };
-    let left_open =
-        |(text, cause): &(String, Option<Cause>)| cause.is_none() && is_about_expectations(text);
-    if !scenario.choice.0.is_empty() {
-        if failed.failures.iter().all(left_open) {
-            return Cell::Choice(failed);
-        }
-        // What is left open needs no cause beside what is not.
-        failed.failures.retain(|it| !left_open(it));
+    let open = |(_, cause): &(String, Option<Cause>)| *cause == Some(Cause::Choice);
+    if failed.failures.iter().all(open) {
+        return Cell::Choice(failed);
     }
     Cell::Failed(failed)
 }

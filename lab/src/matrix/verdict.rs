@@ -78,6 +78,8 @@ impl Case {
 pub enum Cause {
     /// By the verdict at this place in the list.
     Verdict(usize),
+    /// By the scenario itself, under `choice`: there are other ways than ours.
+    Choice,
     /// By the scenario itself, under `differs`: that is about the original server alone.
     Differs,
 }
@@ -123,7 +125,7 @@ impl Verdicts {
     pub fn get(&self, cause: Option<Cause>) -> Option<&Verdict> {
         match cause? {
             Cause::Verdict(index) => self.0.get(index),
-            Cause::Differs => None,
+            Cause::Choice | Cause::Differs => None,
         }
     }
 

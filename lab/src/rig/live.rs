@@ -102,6 +102,21 @@ impl Live {
         }))
     }
 
+    /// Sends a datagram, and sees to it that the server reads it ahead of whatever is sent next.
+    fn send(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        const AGAIN: Duration = Duration::from_micros(500);
+        let packets = self.server.packets();
+        self.station.send(datagram)?;
+        let until = Instant::now() + PATIENCE;
+        while !self.server.has_read(packets) && self.server.ended()?.is_none() {
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not read what is sent to it"));
+            }
+            self.server.pause(Instant::now() + AGAIN)?;
+        }
+        Ok(())
+    }
+
     /// Takes in what has come from the server by now. The log first: a server says what it does before
     /// it does it.
     fn collect(&mut self) -> Result<(), RigError> {
@@ -208,14 +223,14 @@ impl Rig for Live {
 
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
-        Ok(self.station.send(datagram)?)
+        self.send(datagram)
     }
 
     fn settle(&mut self) -> Result<Vec<Event>, RigError> {
         if let Some(fence) = self.ledger.close() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let until = Instant::now() + PATIENCE;
         loop {

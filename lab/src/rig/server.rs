@@ -494,6 +494,21 @@ impl Server {
         Ok(lines.iter().filter_map(|it| running.ear.hear(it)).collect())
     }
 
+    /// How many packets have come to it so far, if that has to be known: see [`Self::has_read`].
+    pub(super) fn packets(&self) -> Option<u64> {
+        let in_order = self.program.product().adapter().has_one_socket();
+        (!in_order).then(|| self.namespace.run(product::packets))
+    }
+
+    /// Whether it has read everything that came, and something came since there were so many packets. Always so
+    /// where it reads in the order of arrival.
+    pub(super) fn has_read(&self, packets: Option<u64>) -> bool {
+        packets.is_none_or(|before| {
+            self.namespace
+                .run(move || product::packets() > before && !product::has_unread())
+        })
+    }
+
     /// Waits until it says something, ends, or something comes on `other`, or the time has come.
     ///
     /// # Errors
@@ -503,6 +518,14 @@ impl Server {
             Some(running) if !running.log.ended() => pause(&[other, running.log.as_fd()], until),
             _ => pause(&[other], until),
         }
+    }
+
+    /// Waits until the time has come.
+    ///
+    /// # Errors
+    /// The system cannot wait.
+    pub(super) fn pause(&self, until: Instant) -> Result<(), RigError> {
+        pause(&[], until)
     }
 
     /// How it ended, if it has ended by itself since it was started.

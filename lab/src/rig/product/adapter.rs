@@ -104,6 +104,13 @@ pub(in crate::rig) trait Adapter: fmt::Debug + Sync {
     /// Why that cannot be done to it, if so. Scenarios with such a step are not played.
     fn cannot(&self, deed: Deed) -> Option<&'static str>;
 
+    /// Whether all that is sent to it goes through one socket, so that it reads everything in the order in which it came.
+    /// With several, say one for what comes by multicast, it may read the fence ahead of what was sent before; then the
+    /// rig waits until nothing is left to be read before it sends the fence.
+    fn has_one_socket(&self) -> bool {
+        false
+    }
+
     /// Whether it hears what relay agents send to All_DHCP_Servers, `ff05::1:3` (RFC 9915 §7.1). To one that does not,
     /// agents send to its own address, as their operators would tell them to; scenarios that name the group show it.
     fn hears_all_servers(&self) -> bool {

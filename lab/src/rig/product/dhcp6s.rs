@@ -74,6 +74,10 @@ impl Adapter for Dhcp6s {
         }
     }
 
+    fn has_one_socket(&self) -> bool {
+        true
+    }
+
     fn cannot(&self, _: Deed) -> Option<&'static str> {
         None
     }

@@ -94,10 +94,6 @@ impl Adapter for Dibbler {
         }
     }
 
-    fn hears_all_servers(&self) -> bool {
-        false
-    }
-
     fn cannot(&self, deed: Deed) -> Option<&'static str> {
         match deed {
             Deed::Remove => Some("it cannot be told to forget a binding"),

@@ -28,8 +28,8 @@ use crate::rig::server::PATIENCE;
 pub(super) use adapter::{Adapter, Ear, Ending, Order, Post, Said, Told};
 pub use adapter::{Deed, Files, Home};
 pub(super) use command::filled;
-pub(super) use scene::addresses;
 pub use scene::{NotExpressible, Scene};
+pub(super) use scene::{addresses, has_unread, packets};
 
 /// The file with the key of the control channel, in the folder of a server.
 pub(super) const KEY_FILE: &str = "dhcp6sctlkey";

@@ -54,7 +54,8 @@ fn link(config: &Config, interface: Option<&Interface>) -> Result<String, NotExp
     lifetimes.dedup();
     let mut text = String::new();
     match lifetimes.as_slice() {
-        [] => {}
+        // There has to be something in the braces.
+        [] => text.push_str("  preference 0\n"),
         [one] => text.push_str(&times(*one)),
         _ => return refuse("several lifetimes on one link: they belong to the interface"),
     }
