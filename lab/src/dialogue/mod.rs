@@ -123,6 +123,32 @@ impl Dialogue {
         dialogue
     }
 
+    /// What can be played: everything, or what the client of a name said.
+    ///
+    /// # Errors
+    /// There is no message of a client, or none of that one; the text says what there is.
+    pub fn playable(self, client: Option<&str>) -> Result<Self, String> {
+        if self.turns.is_empty() {
+            return Err(match self.answers {
+                0 => "there is no DHCPv6 in it".to_owned(),
+                1 => {
+                    "there is a message of a server in it, but none of a client to play".to_owned()
+                }
+                count => format!(
+                    "there are {count} messages of servers in it, but none of a client to play"
+                ),
+            });
+        }
+        match client {
+            None => Ok(self),
+            Some(name) => self.only(name).ok_or_else(|| {
+                let names: Vec<&str> = self.clients.iter().map(|it| it.name.as_str()).collect();
+                let names = names.join(", ");
+                format!("there is no client `{name}` in it; there are: {names}")
+            }),
+        }
+    }
+
     /// The dialogue of the clients with that name alone; `None` if there is no such client.
     #[must_use]
     pub fn only(&self, name: &str) -> Option<Self> {

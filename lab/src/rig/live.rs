@@ -221,6 +221,11 @@ impl Rig for Live {
         "live"
     }
 
+    fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
+        *self = Self::start(setup, self.server.program().clone())?;
+        Ok(())
+    }
+
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if let Some(fence) = self.ledger.open() {
             self.send(&fence)?;
@@ -291,7 +296,14 @@ impl Rig for Live {
     }
 
     fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
-        self.tell(&Order::Remove(duid, ia))
+        let known = self.tell(&Order::Remove(duid, ia))?;
+        // The server says so before it is on disk. What it answers behind that leaves only afterwards.
+        if let Some(fence) = self.ledger.open() {
+            self.station.send(&fence)?;
+        }
+        let before = self.settle()?;
+        self.before.extend(before);
+        Ok(known)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {
