@@ -8,6 +8,7 @@ mod recorder;
 mod selection;
 mod testimony;
 
+pub(crate) use progress::Progress;
 pub(crate) use selection::load;
 
 use std::io::{self, IsTerminal, Write};
@@ -17,7 +18,8 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use crate::capture;
-use crate::link::{self, Device, Interruption};
+use crate::link::wire::Choice;
+use crate::link::{self, Device, Interruption, rootless};
 use crate::peer::{self, Unusable};
 use crate::report::{Results, Terminal, Verdict, annotations};
 use crate::rig::product::Product;
@@ -27,7 +29,6 @@ use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::witness;
 use files::Files;
 use place::Place;
-use progress::Progress;
 use recorder::{Recorder, Task};
 
 /// A live scenario takes a processor for a quarter of its time: so many for each are played at once.
@@ -46,8 +47,9 @@ pub struct RunArguments {
     /// lets us make links.
     #[arg(long, value_enum)]
     pub rig: Option<RigChoice>,
-    /// What the link is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be opened.
-    #[arg(long, value_enum)]
+    /// What the link of the live rig is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be
+    /// opened.
+    #[arg(long, value_enum, value_name = "DEVICE")]
     pub link: Option<Device>,
     /// The server to test over a real link, if not the one of this workspace: a word (kea, wide), which means the
     /// program that Debian installs, a program, which is asked what it is, or both (kea:FILE). What the original one
@@ -58,6 +60,10 @@ pub struct RunArguments {
     /// {interface}'. It may have {config}, {interface}, {duid}, {leases} and {folder}.
     #[arg(long, value_name = "COMMAND", conflicts_with = "server")]
     pub server_command: Option<String>,
+    /// The image of our server to test over a real link, by a name that podman knows, in the place of the program of
+    /// this workspace; needs podman. It is played on the live rig alone, if nothing else is said.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["server", "server_command"])]
+    pub image: Option<String>,
     /// Plays only scenarios that have this text in their path, their reason or their sections; of several texts, one.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
@@ -172,6 +178,10 @@ struct Surroundings {
 
 /// Runs, and returns the exit status.
 pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    if arguments.rig != Some(RigChoice::Sim) {
+        // While there is one thread. What came of it is told where a link is needed.
+        let _ = rootless::ensure();
+    }
     let surroundings = Surroundings {
         ci: says_true("CI"),
         github: says_true("GITHUB_ACTIONS"),
@@ -327,7 +337,8 @@ fn workers(arguments: &RunArguments) -> usize {
 fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, Error> {
     let command = arguments.server_command.clone().map(Program::Command);
     let named = arguments.server.as_deref().map(peer::named).transpose()?;
-    let named = command.or(named);
+    let image = arguments.image.as_deref().map(peer::image).transpose()?;
+    let named = command.or(image).or(named);
     // Without standard error there is nobody to tell.
     let mut tell = |text: String| drop(writeln!(err, "dhcp6lab: {text}"));
     if let Some(Program::Foreign(Product::Wide, server)) = named {
@@ -342,10 +353,13 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
             "{} is held to expectations and RFCs, not to snapshots",
             server.product().name()
         ));
-        return Ok(vec![Place::foreign(server)?]);
+        let choice = device(arguments)?;
+        tell(format!("{} over {choice}", server.product().word()));
+        return Ok(vec![Place::foreign(server, choice.device)]);
     }
     let rig = match arguments.rig {
         Some(rig) => rig,
+        None if arguments.image.is_some() => RigChoice::Live,
         None => match link::available() {
             Ok(()) => RigChoice::Both,
             Err(error) => {
@@ -359,9 +373,22 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
         places.push(Place::Sim);
     }
     if rig != RigChoice::Sim {
-        places.push(Place::live(named, arguments.link, err)?);
+        let choice = device(arguments)?;
+        tell(format!("live over {choice}"));
+        places.push(Place::live(named, choice.device)?);
     }
     Ok(places)
+}
+
+/// What links are made of: what the user demands, or what there is.
+fn device(arguments: &RunArguments) -> Result<Choice, Error> {
+    let lacking = |error: link::Error| Error::Lacking(error.to_string());
+    link::available().map_err(lacking)?;
+    let choice = arguments.link.map_or_else(Device::best, Into::into);
+    if choice.device == Device::Tap {
+        link::wire::tap_available().map_err(|error| lacking(error.into()))?;
+    }
+    Ok(choice)
 }
 
 /// The scenarios that are unlike the original server on purpose, with the reasons.
