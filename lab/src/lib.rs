@@ -1,6 +1,7 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
 pub mod authentication;
+pub mod bless;
 pub mod capture;
 pub mod clients;
 pub mod compose;

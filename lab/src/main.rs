@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dhcp6lab::bless::{self, BlessArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
@@ -36,6 +37,8 @@ enum Command {
     Replay(ReplayArguments),
     /// Shows what is in captures, client by client, and what is wrong with it.
     Show(ShowArguments),
+    /// Shows how transcripts differ from their snapshots, and makes those snapshots that you accept.
+    Bless(BlessArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Show(arguments) => show::run(&arguments, out, err),
+        Command::Bless(arguments) => bless::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
         Command::Matrix(arguments) => matrix::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
