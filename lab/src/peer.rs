@@ -7,14 +7,16 @@ use std::fs;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use crate::link;
 use crate::player::{self, Played};
 use crate::program;
 use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::{Deed, Files, Product, Scene};
-use crate::rig::server::Program;
+use crate::rig::server::{IMAGE_NEEDS, Program};
 use crate::rig::{Disk, RigError};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{PATIENT_TIMES, Scenario, Step};
 
 /// Why there is no such server.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,26 @@ pub fn installed(product: Product) -> Result<Program, Unusable> {
     Ok(program_of(product, path))
 }
 
+/// The server in an image of that name, which podman has.
+///
+/// # Errors
+/// podman has no such image, or there is no podman.
+pub fn image(name: &str) -> Result<Program, Unusable> {
+    for (program, package) in IMAGE_NEEDS {
+        link::installed(program, package)
+            .map_err(|missing| Unusable::Missing(missing.to_string()))?;
+    }
+    let mut podman = Command::new("podman");
+    podman.args(["image", "exists", name]).stdin(Stdio::null());
+    match podman.status() {
+        Ok(status) if status.success() => Ok(Program::Image(name.to_owned())),
+        Ok(_) => Err(Unusable::Missing(format!(
+            "podman has no image {name}: pull it, or build it (`lab/image {name}` in a checkout)"
+        ))),
+        Err(error) => Err(Unusable::Missing(format!("podman cannot be run: {error}"))),
+    }
+}
+
 fn program_of(product: Product, path: PathBuf) -> Program {
     if product == Product::Dhcp6s {
         return Program::Binary(path);
@@ -134,6 +156,10 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
+        Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => {
+            return Some("a client waits for longer than anybody can".into());
+        }
         Step::Retransmit(_) => {
             return Some("a client waits, which takes longer than anybody can wait for".into());
         }
@@ -157,6 +183,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_) => None,
     });
@@ -184,6 +211,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
 /// # Errors
 /// There can be no link here, or the server does not start.
 pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
+    let product = program.product();
     let mut rig = Live::start(&scenario.setup(), program)?;
-    Ok(player::play_foreign(scenario, &mut rig))
+    Ok(player::play_foreign(scenario, &mut rig, product))
 }

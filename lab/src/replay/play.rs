@@ -233,7 +233,7 @@ impl Player<'_> {
         let mut rows = Vec::new();
         if let Some(live) = &live {
             for fault in judge::faults(&sent, live) {
-                rows.push(fault_row(fault));
+                rows.push(fault_row(fault.to_string()));
             }
             let tree = dissect::message(&live.payload);
             if let Some(duid) = server_id(tree.core()) {

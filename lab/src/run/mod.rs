@@ -6,6 +6,7 @@ mod progress;
 mod selection;
 mod testimony;
 
+pub(crate) use progress::Progress;
 pub(crate) use selection::load;
 
 use std::fs::{self, File};
@@ -29,7 +30,6 @@ use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::suite;
 use crate::witness;
 use place::{Place, Taken};
-use progress::Progress;
 
 /// A live scenario takes a processor for a quarter of its time: so many for each are played at once.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -60,6 +60,10 @@ pub struct RunArguments {
     /// {interface}'. It may have {config}, {interface}, {duid}, {leases} and {folder}.
     #[arg(long, value_name = "COMMAND", conflicts_with = "server")]
     pub server_command: Option<String>,
+    /// The image of our server to test over a real link, by a name that podman knows, in the place of the program of
+    /// this workspace; needs podman. It is played on the live rig alone, if nothing else is said.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["server", "server_command"])]
+    pub image: Option<String>,
     /// Plays only scenarios that have this text in their path, their reason or their sections; of several texts, one.
     #[arg(long, value_name = "TEXT")]
     pub filter: Vec<String>,
@@ -299,7 +303,8 @@ fn workers(arguments: &RunArguments) -> usize {
 fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, Error> {
     let command = arguments.server_command.clone().map(Program::Command);
     let named = arguments.server.as_deref().map(peer::named).transpose()?;
-    let named = command.or(named);
+    let image = arguments.image.as_deref().map(peer::image).transpose()?;
+    let named = command.or(image).or(named);
     // Without standard error there is nobody to tell.
     let mut tell = |text: String| drop(writeln!(err, "dhcp6lab: {text}"));
     if let Some(Program::Foreign(Product::Wide, server)) = named {
@@ -320,6 +325,7 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
     }
     let rig = match arguments.rig {
         Some(rig) => rig,
+        None if arguments.image.is_some() => RigChoice::Live,
         None => match link::available() {
             Ok(()) => RigChoice::Both,
             Err(error) => {
