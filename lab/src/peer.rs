@@ -7,12 +7,14 @@ use std::fs;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use crate::link;
 use crate::player::{self, Played};
 use crate::program;
 use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::{Deed, Files, Product, Scene};
-use crate::rig::server::Program;
+use crate::rig::server::{IMAGE_NEEDS, Program};
 use crate::rig::{Disk, RigError};
 use crate::scenario::{PATIENT_TIMES, Scenario, Step};
 
@@ -79,6 +81,26 @@ pub fn installed(product: Product) -> Result<Program, Unusable> {
         )));
     }
     Ok(program_of(product, path))
+}
+
+/// The server in an image of that name, which podman has.
+///
+/// # Errors
+/// podman has no such image, or there is no podman.
+pub fn image(name: &str) -> Result<Program, Unusable> {
+    for (program, package) in IMAGE_NEEDS {
+        link::installed(program, package)
+            .map_err(|missing| Unusable::Missing(missing.to_string()))?;
+    }
+    let mut podman = Command::new("podman");
+    podman.args(["image", "exists", name]).stdin(Stdio::null());
+    match podman.status() {
+        Ok(status) if status.success() => Ok(Program::Image(name.to_owned())),
+        Ok(_) => Err(Unusable::Missing(format!(
+            "podman has no image {name}: pull it, or build it (`lab/image {name}` in a checkout)"
+        ))),
+        Err(error) => Err(Unusable::Missing(format!("podman cannot be run: {error}"))),
+    }
 }
 
 fn program_of(product: Product, path: PathBuf) -> Program {
@@ -189,6 +211,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
 /// # Errors
 /// There can be no link here, or the server does not start.
 pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
+    let product = program.product();
     let mut rig = Live::start(&scenario.setup(), program)?;
-    Ok(player::play_foreign(scenario, &mut rig))
+    Ok(player::play_foreign(scenario, &mut rig, product))
 }

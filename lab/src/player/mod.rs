@@ -22,6 +22,7 @@ use self::retransmission::Unanswered;
 use crate::compose::Memory;
 use crate::dissect;
 use crate::normalise::Names;
+use crate::rig::product::Product;
 use crate::rig::{Datagram, Disk, IaName, Ran, Rig, RigError};
 use crate::scenario::{
     Client, Exchange, Expected, Fields, Ia, Message, Program, Reload, Remove, Restart, Save, Saved,
@@ -76,9 +77,11 @@ pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
     run(scenario, rig, Manner::Ours)
 }
 
-/// Plays a scenario with another server than ours: as [`play`], but where a message is dropped nobody asks why.
-pub fn play_foreign(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
-    run(scenario, rig, Manner::Foreign)
+/// Plays a scenario with another server than ours: as [`play`], but where a message is dropped nobody asks why, and
+/// answers are held to what RFCs demand. What relay agents send to all servers goes to the server's own address if
+/// it does not hear that.
+pub fn play_foreign(scenario: &Scenario, rig: &mut dyn Rig, product: Product) -> Played {
+    run(scenario, rig, Manner::Foreign(product))
 }
 
 /// Plays a scenario to its end and writes down what the server does, whatever that is. The only failures are
@@ -92,8 +95,8 @@ pub fn watch(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
 enum Manner {
     /// Everything.
     Ours,
-    /// All but the reasons why it drops messages.
-    Foreign,
+    /// All but the reasons why it drops messages, and what is our own rule.
+    Foreign(Product),
     /// Nothing.
     Watched,
 }
@@ -142,7 +145,10 @@ fn case(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
         scenario,
         rig,
         watching: manner == Manner::Watched,
-        foreign: manner == Manner::Foreign,
+        foreign: match manner {
+            Manner::Foreign(product) => Some(product),
+            Manner::Ours | Manner::Watched => None,
+        },
         ended: false,
         memories: HashMap::new(),
         transcript: Transcript::default(),
@@ -179,8 +185,8 @@ struct Player<'a> {
     rig: &'a mut dyn Rig,
     /// Whether nothing is expected.
     watching: bool,
-    /// Whether reasons to drop a message do not count.
-    foreign: bool,
+    /// The server, if it is not ours.
+    foreign: Option<Product>,
     /// Whether the server has ended by itself.
     ended: bool,
     memories: HashMap<&'a str, Memory>,
@@ -413,7 +419,7 @@ impl<'a> Player<'a> {
             self.fail(format!("the server sent an unexpected {name}"));
             self.ignore_surplus();
         }
-        let foreign = self.foreign;
+        let foreign = self.foreign.is_some();
         let drops = std::mem::take(&mut self.drops);
         for label in drops.into_iter().filter(|_| !foreign) {
             self.fail(format!(
@@ -444,7 +450,7 @@ impl<'a> Player<'a> {
                 self.drops.clear();
                 self.expect_nothing(None);
             }
-            Expected::Dropped(_) if self.foreign => {
+            Expected::Dropped(_) if self.foreign.is_some() => {
                 if alone {
                     self.expect_nothing(None);
                 }

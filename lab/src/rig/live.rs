@@ -15,7 +15,7 @@ use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
-    SERVER_MAC, Setup,
+    SERVER_MAC, Setup, foreign,
 };
 use crate::scenario;
 
@@ -105,6 +105,21 @@ impl Live {
         }))
     }
 
+    /// Sends a datagram, and sees to it that the server reads it ahead of whatever is sent next.
+    fn send(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        const AGAIN: Duration = Duration::from_micros(500);
+        let packets = self.server.packets();
+        self.station.send(datagram)?;
+        let until = Instant::now() + PATIENCE;
+        while !self.server.has_read(packets) && self.server.ended()?.is_none() {
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not read what is sent to it"));
+            }
+            self.server.pause(Instant::now() + AGAIN)?;
+        }
+        Ok(())
+    }
+
     /// Takes in what has come from the server by now. The log first: a server says what it does before
     /// it does it.
     fn collect(&mut self) -> Result<(), RigError> {
@@ -175,7 +190,7 @@ impl Live {
     fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
         self.obeyed = None;
         match self.server.tell(order)? {
-            Told::Waiting => {}
+            Told::Waiting | Told::Signal(_) => {}
             Told::Done(done) => return Ok(done),
             Told::Restart => return self.restart(None).map(|()| true),
         }
@@ -210,20 +225,20 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start_over(self.device, setup, self.server.program().clone())?;
+        *self = Self::start_over(self.device, setup, self.server.program.clone())?;
         Ok(())
     }
 
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
-        Ok(self.station.send(datagram)?)
+        self.send(datagram)
     }
 
     fn settle(&mut self) -> Result<Vec<Event>, RigError> {
         if let Some(fence) = self.ledger.close() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let until = Instant::now() + PATIENCE;
         loop {
@@ -295,7 +310,10 @@ impl Rig for Live {
     }
 
     fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
-        let ran = self.server.run(program)?;
+        let Server {
+            namespace, folder, ..
+        } = &self.server;
+        let ran = foreign::run(program, namespace, folder.path())?;
         self.collect()?;
         Ok(ran)
     }

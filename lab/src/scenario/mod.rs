@@ -55,6 +55,9 @@ pub struct Scenario {
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,
+    /// What is a choice of this server's where RFCs leave several ways: other servers may go another way.
+    #[serde(default)]
+    pub choice: Several<String>,
     /// The text of `dhcp6s.conf`, or `{ file: … }`; the interface is `eth0`.
     #[serde(default)]
     #[schemars(with = "schema::Configuration")]
