@@ -15,7 +15,7 @@ use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
-    SERVER_MAC, Setup,
+    SERVER_MAC, Setup, foreign,
 };
 use crate::scenario;
 
@@ -225,7 +225,7 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start_over(self.device, setup, self.server.program().clone())?;
+        *self = Self::start_over(self.device, setup, self.server.program.clone())?;
         Ok(())
     }
 
@@ -310,7 +310,10 @@ impl Rig for Live {
     }
 
     fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
-        let ran = self.server.run(program)?;
+        let Server {
+            namespace, folder, ..
+        } = &self.server;
+        let ran = foreign::run(program, namespace, folder.path())?;
         self.collect()?;
         Ok(ran)
     }

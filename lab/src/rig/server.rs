@@ -21,8 +21,7 @@ use crate::link::{Namespace, Process, wait};
 use crate::rig::product::{
     self, Ear, Ending, Files, KEY_FILE, Order, Post, Product, Said, Scene, Told,
 };
-use crate::rig::{Ended, Ran, RigError, SECRET, SERVER_DUID, foreign};
-use crate::scenario;
+use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
 pub const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,12 +73,12 @@ impl From<&Path> for Program {
 /// A server in a namespace, running or not.
 #[derive(Debug)]
 pub struct Server {
-    program: Program,
+    pub(super) program: Program,
     running: Option<Running>,
     starts: u32,
     // Dropped in this order: whatever is left in the namespace ends before its files go.
-    namespace: Namespace,
-    folder: TempDir,
+    pub(super) namespace: Namespace,
+    pub(super) folder: TempDir,
     /// Where the leases are if not in memory.
     leases: Option<PathBuf>,
 }
@@ -131,20 +130,6 @@ impl Server {
         let leases = server.path(LEASES);
         adapter.lay_out(server.files(&leases), &server.namespace)?;
         Ok(server)
-    }
-
-    /// Runs another program beside it, or beside the lab, to its end.
-    ///
-    /// # Errors
-    /// It cannot be run, or does not end.
-    pub(super) fn run(&self, program: &scenario::Program) -> Result<Ran, RigError> {
-        foreign::run(program, &self.namespace, self.folder.path())
-    }
-
-    /// What runs in it.
-    #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.program
     }
 
     fn give_to(&self, user: u32) -> Result<(), RigError> {
