@@ -1,5 +1,6 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod anonymise;
 pub mod authentication;
 pub mod capture;
 pub mod clients;

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dhcp6lab::anonymise::{self, AnonymiseArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
@@ -32,6 +33,8 @@ enum Command {
     Replay(ReplayArguments),
     /// Shows what is in captures, client by client, and what is wrong with it.
     Show(ShowArguments),
+    /// Gives everybody in a capture another name, so that it can be sent to others.
+    Anonymise(AnonymiseArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Show(arguments) => show::run(&arguments, out, err),
+        Command::Anonymise(arguments) => anonymise::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
