@@ -21,6 +21,7 @@ pub mod normalise;
 pub mod peer;
 pub mod player;
 pub mod program;
+pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod report;
