@@ -11,6 +11,7 @@ mod container;
 mod datagrams;
 mod envelope;
 mod pcapng;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod unframe;
@@ -18,6 +19,7 @@ mod write;
 
 pub use envelope::Envelope;
 pub use pcapng::{Frame, PcapngWriter};
+pub use sieve::{Sieve, Sifted};
 pub use write::write;
 
 use std::fs::File;

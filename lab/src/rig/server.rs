@@ -388,7 +388,8 @@ impl Server {
             (Program::Image(_), Some(_)) => {
                 let mut podman = podman();
                 podman.args(["kill", "--signal", signal.as_str(), &self.container_name()]);
-                Ok(drop(self.namespace.command(podman)?))
+                self.namespace.command(podman)?;
+                Ok(())
             }
             (_, Some(running)) => Ok(running.process.signal(signal)?),
         }
