@@ -20,6 +20,8 @@ use crate::rig::{
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
+/// What a message says about longer ones.
+pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
@@ -267,8 +269,8 @@ impl Rig for Live {
         if time > ADVANCE_MAX {
             let (asked, most) = (time.as_secs(), ADVANCE_MAX.as_secs());
             return Err(RigError(format!(
-                "{asked} s are to pass, which is more than the {most} s that the live rig waits: \
-                 play this scenario on the simulated rig"
+                "{asked} s are to pass, which is more than the {most} s {WAIT_ON_SIM}: play this scenario \
+                 on the simulated rig"
             )));
         }
         let until = Instant::now() + time;

@@ -8,6 +8,7 @@ pub mod fence;
 pub mod live;
 mod operator;
 pub mod product;
+mod program;
 pub mod server;
 pub mod sim;
 
