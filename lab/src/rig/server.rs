@@ -392,19 +392,18 @@ impl Server {
     /// # Errors
     /// The system refuses.
     pub fn kill(&mut self) -> Result<(), RigError> {
-        if self.running.is_none() {
+        let Some(running) = &mut self.running else {
             return Ok(());
-        }
+        };
+        // First what starts a container, for that might have yet to make it.
+        running.process.kill()?;
         if let Program::Image(_) = self.program {
             let mut podman = podman();
             podman.args(["rm", "--force", "--time", "0", "--ignore"]);
             podman.arg(self.container_name());
             self.namespace.command(podman)?;
         }
-        match &mut self.running {
-            Some(running) => Ok(running.process.kill()?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The lines that it has logged since the last call.
