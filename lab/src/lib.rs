@@ -1,5 +1,6 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod anonymise;
 pub mod authentication;
 pub mod capture;
 pub mod clients;
@@ -21,6 +22,7 @@ pub mod normalise;
 pub mod peer;
 pub mod player;
 pub mod program;
+pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod report;
