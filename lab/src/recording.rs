@@ -141,6 +141,14 @@ impl Conversation {
     }
 }
 
+/// Whether a file is one of the notes that stand beside a recording.
+#[must_use]
+pub fn is_notes(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // A scenario has steps, and no origin.
+    text.lines().any(|it| it.starts_with("origin:"))
+}
+
 /// An error about a file.
 fn at<E: fmt::Display>(path: &Path) -> impl Fn(E) -> Error {
     let path = path.to_owned();

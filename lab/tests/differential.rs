@@ -1,4 +1,5 @@
-//! The server's codec against a foreign decoder: tshark has to see the same messages in the same octets.
+//! The server's codec and the lab's reader of captures against a foreign decoder: tshark has to find the same
+//! messages in the same frames, and to see the same in the same octets.
 //!
 //! The captures are those in `$DHCP6S_CAPTURES`, by default `../shared/pcaps` beside the workspace. Without
 //! captures or without tshark the test says that it compared nothing; in CI it fails without tshark.
@@ -231,4 +232,59 @@ fn tshark_sees_what_the_codec_sees() {
         files.len()
     );
     assert!(agreed > 0);
+}
+
+/// What tshark finds in a capture: frame numbers and payloads. `None` if there is no tshark, which is said.
+fn found_by_tshark(file: &Path) -> Option<Vec<(usize, Vec<u8>)>> {
+    let mut command = Command::new("tshark");
+    command
+        .arg("-r")
+        .arg(file)
+        .args(["-Y", "dhcpv6", "-T", "fields", "-E", "separator=|"]);
+    command.args(["-e", "frame.number", "-e", "udp.payload"]);
+    let output = match command.output() {
+        Ok(output) => output,
+        Err(error) => {
+            assert!(
+                std::env::var_os("CI").is_none(),
+                "tshark is missing: {error}"
+            );
+            eprintln!("NOT RUN: tshark is missing ({error})");
+            return None;
+        }
+    };
+    let lines = String::from_utf8_lossy(&output.stdout).into_owned();
+    let columns = lines.lines().filter_map(|line| line.split_once('|'));
+    let number = |text: &str| text.parse().expect("a number");
+    Some(
+        columns
+            .map(|(frame, payload)| (number(frame), unhex(payload)))
+            .collect(),
+    )
+}
+
+#[test]
+fn the_reader_finds_the_messages_that_tshark_finds() {
+    let files = captures();
+    if files.is_empty() {
+        eprintln!("NOT RUN: no captures; set DHCP6S_CAPTURES to a folder of them");
+        return;
+    }
+    let mut messages = 0;
+    for file in &files {
+        let Some(theirs) = found_by_tshark(file) else {
+            return;
+        };
+        let ours = dhcp6lab::capture::open(file);
+        let ours = ours.unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let ours: Vec<_> = ours
+            .packets
+            .into_iter()
+            .map(|it| (it.number, it.datagram.payload))
+            .collect();
+        assert_eq!(ours, theirs, "{}", file.display());
+        messages += ours.len();
+    }
+    println!("{} captures: {messages} messages in both", files.len());
+    assert!(messages > 0);
 }

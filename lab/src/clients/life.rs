@@ -92,6 +92,7 @@ pub fn clients() -> Clients {
         .to_vec(),
         address: MACHINE,
         key: None,
+        order: Vec::new(),
     };
     Clients(vec![named("client", HOST), named("next", HOST + 1)])
 }

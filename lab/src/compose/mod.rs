@@ -13,7 +13,8 @@ use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
 use crate::rig::{Datagram, SERVER_DUID};
 use crate::scenario::{
-    Block, Client, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send, Several,
+    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send,
+    Several,
 };
 
 /// Where clients listen (RFC 9915 §7.2).
@@ -24,6 +25,9 @@ pub const SERVER_PORT: u16 = 547;
 pub const AGENTS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// The group that relay agents send to (RFC 9915 §7.1).
 pub const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
+
+/// The octets of a client's message ahead of its options.
+const HEADER_LEN: usize = 4;
 
 const CLIENT_ID: u16 = 1;
 const SERVER_ID: u16 = 2;
@@ -82,6 +86,12 @@ impl Memory {
         }
     }
 
+    /// The leases that the client was last given in an IA, by the code of its option.
+    pub(crate) fn held(&self, code: u16, iaid: u32) -> &[Block] {
+        let held = self.leases.get(&(code, iaid));
+        held.map_or(&[], Vec::as_slice)
+    }
+
     /// The server's DUID: the one that answered last, or the one that every server of the lab has.
     fn server_id(&self) -> &[u8] {
         self.server_id.as_deref().unwrap_or(&SERVER_DUID)
@@ -134,10 +144,40 @@ pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -
             relay_level(*message_type, hop, 0, client.address, None)
         }
         Message::Raw(octets) => octets.clone(),
-        Message::Again => memory.last.clone(),
+        Message::Again(None) => memory.last.clone(),
+        Message::Again(Some(elapsed)) => with_elapsed(&memory.last, *elapsed),
     };
     memory.last.clone_from(&octets);
     travel(send, client, octets)
+}
+
+/// A message with another Elapsed Time; as it is if it has none that can hold it.
+fn with_elapsed(message: &[u8], elapsed: u16) -> Vec<u8> {
+    let mut octets = message.to_vec();
+    let mut at = HEADER_LEN;
+    while let Some(&[a, b, c, d]) = octets.get(at..at + 4).and_then(|it| it.first_chunk()) {
+        let (code, length) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let content = octets.get_mut(at + 4..at + 4 + usize::from(length));
+        if let (ELAPSED_TIME, Some(content @ [_, _])) = (code, content) {
+            content.copy_from_slice(&elapsed.to_be_bytes());
+            break;
+        }
+        at += 4 + usize::from(length);
+    }
+    octets
+}
+
+/// Options in the order of these codes; those whose code is not among them follow as they are.
+fn ordered(mut options: Vec<Vec<u8>>, order: &[Code]) -> Vec<Vec<u8>> {
+    let mut first = Vec::new();
+    for code in order {
+        let code = code.0.to_be_bytes();
+        if let Some(index) = options.iter().position(|it| it.starts_with(&code)) {
+            first.push(options.remove(index));
+        }
+    }
+    first.append(&mut options);
+    first
 }
 
 /// Wraps a message in its relay levels and addresses it.
@@ -161,7 +201,7 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
 }
 
 /// The address of a relay agent that does not say its own, counted from the client.
-fn agent_address(index: usize) -> Ipv6Addr {
+pub(crate) fn agent_address(index: usize) -> Ipv6Addr {
     let last = u16::try_from(index)
         .unwrap_or(u16::MAX)
         .saturating_add(0xe1);
@@ -179,13 +219,15 @@ fn relay_level(
     let mut octets = vec![message_type, hops.unwrap_or(u8::MAX)];
     octets.extend(hop.link.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
     octets.extend(hop.peer.unwrap_or(peer).octets());
+    let mut options = Vec::new();
     if let Some(id) = &hop.interface_id {
-        octets.extend(option(INTERFACE_ID, &id.0));
+        options.push(option(INTERFACE_ID, &id.0));
     }
     if let Some(inner) = inner {
-        octets.extend(option(RELAY_MESSAGE, inner));
+        options.push(option(RELAY_MESSAGE, inner));
     }
-    octets.extend(hop.options.iter().flat_map(raw));
+    options.extend(hop.options.iter().map(raw));
+    octets.extend(ordered(options, &hop.order).concat());
     octets
 }
 
@@ -229,6 +271,8 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memo
     options.extend(fields.options.iter().map(raw));
     let authentications = authentications(message_type, fields, client, memory);
     options.extend(authentications.iter().map(|it| it.option.clone()));
+    let order = fields.order.as_ref().map_or(&client.order, |it| &it.0);
+    options = ordered(options, order);
     if fields.reverse {
         options.reverse();
     }
@@ -262,11 +306,13 @@ fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -
             let names_leases = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE];
             let held = memory.leases.get(&(code, iaid));
             let held = held.filter(|_| names_leases.contains(&message_type));
-            octets.extend(
-                held.into_iter()
-                    .flatten()
-                    .flat_map(|it| lease_option(&Lease::from(*it))),
-            );
+            octets.extend(held.into_iter().flatten().flat_map(|it| {
+                lease_option(&Lease {
+                    preferred: ia.preferred,
+                    valid: ia.valid,
+                    ..Lease::from(*it)
+                })
+            }));
         }
     }
     octets.extend(ia.options.iter().flat_map(raw));

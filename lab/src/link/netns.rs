@@ -20,14 +20,15 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use netns_rs::NetNs;
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 
 use crate::link::owner::{self, Owner};
 use crate::link::process::pidfd;
-use crate::link::{Error, Process, Unavailable, run_to_end, wait};
+use crate::link::{Error, Process, Unavailable, rootless, run_to_end, wait};
 
 /// How long programs that were killed may take to end.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -55,8 +56,8 @@ impl Namespace {
     pub fn new() -> Result<Self, Error> {
         static SWEPT: Once = Once::new();
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        if !geteuid().is_root() {
-            return Err(Unavailable::Root.into());
+        if !rootless::is_privileged() {
+            return Err(Unavailable::Threads.into());
         }
         SWEPT.call_once(owner::sweep);
 
@@ -101,7 +102,7 @@ impl Namespace {
         self.thread = Some(thread);
         moved_in
             .recv()
-            .unwrap_or_else(|_| Err(Unavailable::Root.into()))
+            .unwrap_or_else(|_| Err(Error::system("move to a namespace", Errno::EPERM)))
     }
 
     /// Where the system shows this namespace; other programs name it by this path.
@@ -166,7 +167,7 @@ impl Namespace {
         })
     }
 
-    /// Shows a file or folder in another place as well, for programs of this namespace only.
+    /// Shows a file or folder, with what is mounted in it, in another place as well, for programs of this namespace only.
     ///
     /// # Errors
     /// The system refuses.
@@ -177,7 +178,7 @@ impl Namespace {
                 Some(&what),
                 &place,
                 None::<&str>,
-                MsFlags::MS_BIND,
+                MsFlags::MS_BIND | MsFlags::MS_REC,
                 None::<&str>,
             )
             .map_err(|errno| Error::system(format!("mount on {}", place.display()), errno))
@@ -201,7 +202,7 @@ impl Drop for Namespace {
 
 fn refused(source: netns_rs::Error) -> Error {
     if let netns_rs::Error::UnshareError(_) | netns_rs::Error::MountError(..) = source {
-        return Unavailable::Root.into();
+        return Unavailable::Refused(source.to_string()).into();
     }
     Error::system("make a network namespace", io::Error::other(source))
 }

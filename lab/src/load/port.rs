@@ -113,10 +113,9 @@ fn bind(interface: &str, port: u16) -> io::Result<(UdpSocket, u32)> {
     let index = if_nametoindex(interface)?;
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, port))?;
     socket.set_nonblocking(true)?;
-    // Beyond the system's limit only root may have it; others get as much as there is.
-    if setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER).is_err() {
-        setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER)?;
-    }
+    // Beyond the system's limit with the right that only root outside of user namespaces has.
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
     Ok((socket, index))
 }
 

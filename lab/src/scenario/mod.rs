@@ -82,6 +82,8 @@ pub struct Client {
     pub address: Ipv6Addr,
     /// What it authenticates its messages with.
     pub key: Option<Key>,
+    /// Which options come first in its messages, and in which order; the others follow as usual.
+    pub order: Vec<Code>,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -107,6 +109,8 @@ impl<'de> Deserialize<'de> for Clients {
             duid: Option<Hex>,
             address: Option<Ipv6Addr>,
             key: Option<Key>,
+            #[serde(default)]
+            order: Vec<Code>,
         }
         struct ClientsVisitor;
         impl<'de> Visitor<'de> for ClientsVisitor {
@@ -130,6 +134,7 @@ impl<'de> Deserialize<'de> for Clients {
                             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last))
                         }),
                         key: written.key,
+                        order: written.order,
                     });
                 }
                 Ok(Clients(clients))

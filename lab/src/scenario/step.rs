@@ -66,8 +66,8 @@ pub enum Message {
     Relay(u8, Hop),
     /// These octets.
     Raw(Vec<u8>),
-    /// The octets of the client's last message once more.
-    Again,
+    /// The octets of the client's last message once more; with another elapsed time if one is given.
+    Again(Option<u16>),
 }
 
 /// How a message travels.
@@ -122,6 +122,8 @@ pub struct Hop {
     pub interface_id: Option<Opaque>,
     /// Further options, behind the message.
     pub options: Vec<RawOption>,
+    /// Which options come first, and in which order; the others follow as usual.
+    pub order: Vec<Code>,
 }
 
 /// What stands in a client's message. Everything has a default that a well-behaved client would use.
@@ -154,6 +156,8 @@ pub struct Fields {
     pub options: Vec<RawOption>,
     /// The Authentication option; if absent, one if the client has a key.
     pub auth: Option<Several<Authentication>>,
+    /// Which options come first, and in which order; those of the client if absent.
+    pub order: Option<Several<Code>>,
     /// Turns the order of all options round.
     pub reverse: bool,
     /// Keeps only so many octets of the message.
@@ -180,6 +184,12 @@ pub struct Ia {
     /// The leases that it lists. If absent: none in a Solicit, else those that the client was last given.
     #[serde(default)]
     pub leases: Option<Several<Lease>>,
+    /// The preferred lifetime of leases that are carried forward.
+    #[serde(default)]
+    pub preferred: u32,
+    /// The valid lifetime of leases that are carried forward.
+    #[serde(default)]
+    pub valid: u32,
     /// Further options in it, at the end.
     #[serde(default)]
     pub options: Vec<RawOption>,
@@ -504,7 +514,9 @@ fn read_message<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Messa
     };
     match (name, dissect::message_type(name)) {
         ("raw", _) => Ok(Message::Raw(map.next_value::<Hex>()?.0)),
-        ("again", _) => map.next_value::<Nothing>().map(|_| Message::Again),
+        ("again", _) => map
+            .next_value::<Changes>()
+            .map(|it| Message::Again(it.elapsed)),
         ("message", _) => {
             let fields: Fields = map.next_value()?;
             let message_type = fields.r#type;
@@ -523,7 +535,10 @@ fn read_message<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Messa
     }
 }
 
-/// `{}`.
+/// `{}`, or what is not as it was.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+struct Changes {
+    #[serde(default)]
+    elapsed: Option<u16>,
+}

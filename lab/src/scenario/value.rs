@@ -283,12 +283,21 @@ impl<'de> Deserialize<'de> for Opaque {
 }
 
 /// An address, with the length of its prefix if it has one: `2001:db8::1` or `2001:db8::/56`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// The address before the slash.
     pub address: Ipv6Addr,
     /// The number behind the slash.
     pub length: Option<u8>,
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.length {
+            Some(length) => write!(f, "{}/{length}", self.address),
+            None => self.address.fmt(f),
+        }
+    }
 }
 
 impl FromStr for Block {
