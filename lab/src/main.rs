@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
+use dhcp6lab::load::{self, LoadArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
 
@@ -32,6 +33,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
+    /// Keeps a server busy with many clients, and reports rates, latencies and whether every promise was kept.
+    Load(LoadArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Load(arguments) => load::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
 }

@@ -182,7 +182,9 @@ impl Client {
                 Kind::InformationRequest => false,
                 // An IA that lists nothing has no place where leases are what it is about.
                 Kind::Confirm | Kind::Release | Kind::Decline => listed.clone().next().is_some(),
-                _ => true,
+                Kind::Solicit | Kind::Request | Kind::Renew | Kind::Rebind => true,
+                // Servers say these.
+                Kind::Advertise | Kind::Reply => false,
             };
             if has_place {
                 writer.ia(ia, listed.map(|(_, block)| *block));
@@ -226,7 +228,12 @@ impl Client {
                     None => Step::Over,
                 }
             }
-            _ => {
+            Kind::Solicit
+            | Kind::Advertise
+            | Kind::Request
+            | Kind::Renew
+            | Kind::Rebind
+            | Kind::Reply => {
                 answer.server.clone_into(&mut self.server);
                 self.believe(&exchange, now, answer, changes)
             }

@@ -71,16 +71,12 @@ struct Limits {
 }
 
 const fn limits(kind: Kind) -> Limits {
-    let (longest_secs, count, duration_secs) = match kind {
-        Kind::Solicit | Kind::InformationRequest | Kind::Advertise | Kind::Reply => (3600, 0, 0),
-        Kind::Request => (30, 10, 0),
-        Kind::Confirm => (4, 0, 10),
-        Kind::Renew | Kind::Rebind => (600, 0, 0),
-        Kind::Release | Kind::Decline => (0, 4, 0),
-    };
-    let first_secs = match kind {
-        Kind::Renew | Kind::Rebind => 10,
-        _ => 1,
+    let (first_secs, longest_secs, count, duration_secs) = match kind {
+        Kind::Solicit | Kind::InformationRequest | Kind::Advertise | Kind::Reply => (1, 3600, 0, 0),
+        Kind::Request => (1, 30, 10, 0),
+        Kind::Confirm => (1, 4, 0, 10),
+        Kind::Renew | Kind::Rebind => (10, 600, 0, 0),
+        Kind::Release | Kind::Decline => (1, 0, 4, 0),
     };
     Limits {
         first: Duration::from_secs(first_secs),
