@@ -7,9 +7,11 @@ use dhcp6lab::anonymise::{self, AnonymiseArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
+use dhcp6lab::matrix::{self, MatrixArguments};
 use dhcp6lab::record::{self, RecordArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
+use dhcp6lab::schema::{self, SchemaArguments};
 use dhcp6lab::show::{self, ShowArguments};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
@@ -28,6 +30,8 @@ struct Arguments {
 enum Command {
     /// Plays scenarios.
     Run(RunArguments),
+    /// Prints the JSON Schema of scenarios, with which editors complete, explain and check them.
+    Schema(SchemaArguments),
     /// Turns a capture into a scenario, with a configuration that makes the server answer as recorded.
     Import(ImportArguments),
     /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
@@ -41,6 +45,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
+    /// Plays scenarios with every server that is installed, and prints who passes what.
+    Matrix(MatrixArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
@@ -49,12 +55,14 @@ fn main() -> ExitCode {
     let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
     ExitCode::from(match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments, out, err),
+        Command::Schema(arguments) => schema::run(&arguments, out, err),
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Show(arguments) => show::run(&arguments, out, err),
         Command::Record(arguments) => record::run(&arguments, out, err),
         Command::Anonymise(arguments) => anonymise::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Matrix(arguments) => matrix::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
 }

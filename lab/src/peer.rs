@@ -7,14 +7,16 @@ use std::fs;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use crate::link;
 use crate::player::{self, Played};
 use crate::program;
 use crate::rig::live::{ADVANCE_MAX, Live};
 use crate::rig::product::{Deed, Files, Product, Scene};
-use crate::rig::server::Program;
+use crate::rig::server::{IMAGE_NEEDS, Program};
 use crate::rig::{Disk, RigError};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{PATIENT_TIMES, Scenario, Step};
 
 /// Why there is no such server.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,26 @@ pub fn installed(product: Product) -> Result<Program, Unusable> {
     Ok(program_of(product, path))
 }
 
+/// The server in an image of that name, which podman has.
+///
+/// # Errors
+/// podman has no such image, or there is no podman.
+pub fn image(name: &str) -> Result<Program, Unusable> {
+    for (program, package) in IMAGE_NEEDS {
+        link::installed(program, package)
+            .map_err(|missing| Unusable::Missing(missing.to_string()))?;
+    }
+    let mut podman = Command::new("podman");
+    podman.args(["image", "exists", name]).stdin(Stdio::null());
+    match podman.status() {
+        Ok(status) if status.success() => Ok(Program::Image(name.to_owned())),
+        Ok(_) => Err(Unusable::Missing(format!(
+            "podman has no image {name}: pull it, or build it (`lab/image {name}` in a checkout)"
+        ))),
+        Err(error) => Err(Unusable::Missing(format!("podman cannot be run: {error}"))),
+    }
+}
+
 fn program_of(product: Product, path: PathBuf) -> Program {
     if product == Product::Dhcp6s {
         return Program::Binary(path);
@@ -113,7 +135,7 @@ pub enum Obstacle {
 /// What keeps a scenario from being played with a server, if anything does.
 #[must_use]
 pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
-    let steps = scenario.steps.iter();
+    let steps = scenario.cases().flat_map(|it| &it.steps);
     let step = steps.filter_map(|step| unplayable(step, product)).next();
     step.map(Obstacle::NotPlayable)
         .or_else(|| inexpressible(scenario, product).map(Obstacle::NotExpressible))
@@ -134,14 +156,24 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) => return None,
+        Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => {
+            return Some("a client waits for longer than anybody can".into());
+        }
+        Step::Retransmit(_) => {
+            return Some("a client waits, which takes longer than anybody can wait for".into());
+        }
+        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Faults(_) | Step::Save(_) => {
+            return None;
+        }
     };
     product.cannot(deed).map(str::to_owned)
 }
 
 /// Why one of the configurations that the scenario gives the server cannot be said in its language, if so.
 fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
-    let later = scenario.steps.iter().filter_map(|step| match step {
+    let steps = scenario.cases().flat_map(|it| &it.steps);
+    let later = steps.filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
         Step::Reload(it) => Some(it.config.as_str()),
         Step::Remove(_)
@@ -149,9 +181,14 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Exchange(_)
         | Step::Expect(_)
         | Step::Advance(_)
+        | Step::Retransmit(_)
+        | Step::Faults(_)
+        | Step::Run(_)
+        | Step::Save(_)
         | Step::Disk(_) => None,
     });
-    let mut texts = std::iter::once(scenario.config.as_str()).chain(later);
+    let first = scenario.cases().map(|it| it.config.as_str());
+    let mut texts = first.chain(later);
     let mut addresses = scenario.setup().addresses;
     addresses.retain(|(address, _): &(Ipv6Addr, u8)| !address.is_unicast_link_local());
     // Where its files are makes no difference to what can be said.
@@ -174,6 +211,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
 /// # Errors
 /// There can be no link here, or the server does not start.
 pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
+    let product = program.product();
     let mut rig = Live::start(&scenario.setup(), program)?;
-    Ok(player::play_foreign(scenario, &mut rig))
+    Ok(player::play_foreign(scenario, &mut rig, product))
 }

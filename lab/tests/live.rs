@@ -18,6 +18,7 @@ mod support;
 fn live(
     #[files("../scenarios/*/*.yaml")]
     #[base_dir = "${CARGO_MANIFEST_DIR}"]
+    #[exclude("/common/")]
     path: PathBuf,
     #[values(Device::Tap, Device::Veth)] device: Device,
 ) {

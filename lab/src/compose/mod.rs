@@ -40,6 +40,7 @@ const RELAY_MESSAGE: u16 = 9;
 const RAPID_COMMIT: u16 = 14;
 const INTERFACE_ID: u16 = 18;
 const IA_PD: u16 = 25;
+const RELAY_PORT: u16 = 135;
 const PREFIX: u16 = 26;
 
 const SOLICIT: u8 = 1;
@@ -100,30 +101,11 @@ impl Memory {
 
 /// The lease that an option in an IA lists.
 fn listed(value: &Value) -> Option<Lease> {
-    let (address, length, preferred, valid) = if let Value::Address {
-        address,
-        preferred,
-        valid,
-        ..
-    } = value
-    {
-        (*address, None, *preferred, *valid)
-    } else if let Value::Prefix {
-        prefix,
-        length,
-        preferred,
-        valid,
-        ..
-    } = value
-    {
-        (*prefix, Some(*length), *preferred, *valid)
-    } else {
-        return None;
-    };
+    let listed = value.listed()?;
     Some(Lease {
-        block: Block { address, length },
-        preferred,
-        valid,
+        block: listed.into(),
+        preferred: listed.preferred,
+        valid: listed.valid,
         options: Vec::new(),
     })
 }
@@ -141,7 +123,7 @@ pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -
             message(*message_type, fields, client, memory)
         }
         Message::Relay(message_type, hop) => {
-            relay_level(*message_type, hop, 0, client.address, None)
+            relay_level(*message_type, hop, 0, client.address, None, None)
         }
         Message::Raw(octets) => octets.clone(),
         Message::Again(None) => memory.last.clone(),
@@ -187,9 +169,16 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
         (from, port, to) = (agent_address(0), SERVER_PORT, SERVERS);
     }
     for (index, hop) in send.transport.relay.iter().rev().enumerate() {
-        octets = relay_level(RELAY_FORWARD, hop, index, from, Some(&octets));
-        from = hop.address.unwrap_or_else(|| agent_address(index));
-        (port, to) = (SERVER_PORT, SERVERS);
+        let below = Some(port).filter(|it| index > 0 && *it != SERVER_PORT);
+        octets = relay_level(RELAY_FORWARD, hop, index, from, below, Some(&octets));
+        port = hop.port.unwrap_or(SERVER_PORT);
+        // An agent on the way (RFC 6221 §5.1) shows neither an address nor a destination of its own.
+        match (hop.address, &hop.ldra) {
+            (Some(address), _) => from = address,
+            (None, Some(_)) => continue,
+            (None, None) => from = agent_address(index),
+        }
+        to = SERVERS;
     }
     let source = &send.transport.source;
     let at = |address, port| SocketAddrV6::new(address, port, 0, 0);
@@ -208,11 +197,14 @@ pub(crate) fn agent_address(index: usize) -> Ipv6Addr {
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last)
 }
 
+/// What a relay agent writes around a message. `below` is the port of the agent before it, if that is not the usual
+/// one (RFC 8357 §5.2).
 fn relay_level(
     message_type: u8,
     hop: &Hop,
     index: usize,
     peer: Ipv6Addr,
+    below: Option<u16>,
     inner: Option<&[u8]>,
 ) -> Vec<u8> {
     let hops = hop.hops.or_else(|| u8::try_from(index).ok());
@@ -220,11 +212,15 @@ fn relay_level(
     octets.extend(hop.link.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
     octets.extend(hop.peer.unwrap_or(peer).octets());
     let mut options = Vec::new();
-    if let Some(id) = &hop.interface_id {
+    if let Some(id) = hop.interface_id.as_ref().or(hop.ldra.as_ref()) {
         options.push(option(INTERFACE_ID, &id.0));
     }
     if let Some(inner) = inner {
         options.push(option(RELAY_MESSAGE, inner));
+    }
+    if hop.port.or(below).is_some() {
+        let downstream = below.unwrap_or(0).to_be_bytes();
+        options.push(option(RELAY_PORT, &downstream));
     }
     options.extend(hop.options.iter().map(raw));
     octets.extend(ordered(options, &hop.order).concat());

@@ -61,8 +61,8 @@ pub(super) fn write(file: &File<'_>) -> String {
 /// A piece of YAML.
 enum Node {
     Plain(String),
-    List(Vec<Node>),
-    Map(Vec<(&'static str, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(&'static str, Self)>),
 }
 
 impl Node {
@@ -223,7 +223,9 @@ fn parts(said: &[Said]) -> Vec<&[Said]> {
 
 fn expected(part: &[Said]) -> Node {
     let nodes = part.iter().flat_map(|it| &it.expected).map(|it| match it {
-        Expected::Message(code) => Node::Plain(message_name(*code).to_lowercase()),
+        Expected::Message(code) | Expected::Answer(code, _) => {
+            Node::Plain(message_name(*code).to_lowercase())
+        }
         Expected::Silence => Node::Plain("silence".to_owned()),
         Expected::Dropped(label) => Node::Map(vec![("dropped", Node::Plain(label.clone()))]),
     });

@@ -5,7 +5,7 @@
 //! link's device, `station` speaks for every client and relay agent on it by means of `frame`, `udp`,
 //! `fragment` and `neighbour`, which know bytes only. What is said on the link is left to `rig::live`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::process::Command;
 use std::time::Instant;
@@ -99,24 +99,14 @@ impl Error {
     }
 }
 
-/// Whether links can be made here. Without root, this process moves to a user namespace for that, as long as it
-/// has one thread only, and says so on standard error.
+/// Whether links can be made here. Without root, this process moves to a user namespace for that: see
+/// [`rootless::ensure`].
 ///
 /// # Errors
 /// The first thing that is missing.
 pub fn available() -> Result<(), Error> {
     installed("ip", "iproute2")?;
-    if !rootless::is_privileged() {
-        if !rootless::is_alone() {
-            return Err(Unavailable::Threads.into());
-        }
-        rootless::enter()?;
-        // Without standard error there is nobody to tell.
-        let _ = writeln!(
-            io::stderr(),
-            "dhcp6lab: not root: links are made in a user namespace"
-        );
-    }
+    rootless::ensure()?;
     // The one certain way to know whether it may be done is to do it.
     let namespace = Namespace::new()?;
     Wire::open(Device::best().device, &namespace, "probe").map(drop)

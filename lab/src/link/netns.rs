@@ -8,7 +8,6 @@
 use std::any::Any;
 use std::fs;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -17,21 +16,16 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use netns_rs::NetNs;
 use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::link::owner::{self, Owner};
-use crate::link::process::pidfd;
-use crate::link::{Error, Process, Unavailable, rootless, run_to_end, wait};
-
-/// How long programs that were killed may take to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::link::process::{end_all, processes};
+use crate::link::{Error, Process, Unavailable, rootless, run_to_end};
 
 /// Where programs reach the machine's log. What they do here is not for that.
 const SYSLOG: &str = "/dev/log";
@@ -136,7 +130,8 @@ impl Namespace {
     ///
     /// # Errors
     /// It cannot be run, or fails.
-    pub fn command(&self, command: Command) -> Result<String, Error> {
+    pub fn command(&self, mut command: Command) -> Result<String, Error> {
+        owner::mark(&mut command);
         self.run(move || run_to_end(command))
     }
 
@@ -242,22 +237,9 @@ pub(super) fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
     };
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return;
+    let is_inside = |pid: &Pid| {
+        let found = fs::metadata(format!("/proc/{pid}/ns/net"));
+        found.is_ok_and(|it| (it.dev(), it.ino()) == (wanted.dev(), wanted.ino()))
     };
-    let inside = processes.flatten().filter_map(|entry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let found = fs::metadata(entry.path().join("ns/net")).ok()?;
-        let there = (found.dev(), found.ino()) == (wanted.dev(), wanted.ino());
-        there.then_some(Pid::from_raw(pid))
-    });
-    let until = Instant::now() + PATIENCE;
-    for pid in inside {
-        // It may end by itself meanwhile, which is as good.
-        if let Ok(ended) = pidfd(pid)
-            && kill(pid, Signal::SIGKILL).is_ok()
-        {
-            let _ = wait(&[ended.as_fd()], until);
-        }
-    }
+    end_all(processes().filter(is_inside));
 }

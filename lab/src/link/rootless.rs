@@ -1,13 +1,14 @@
 //! Links without root: a user namespace in which this user is root, with a network of its own.
 //!
 //! What is made in it is seen by nobody else, and the kernel removes it with the last process that is in it, however
-//! that ends. A process enters on its own while it has one thread only ([`enter`]), or a child does so on its way to
+//! that ends. A process enters on its own while it has one thread only ([`ensure`]), or a child does so on its way to
 //! becoming a program ([`send_into`]).
 
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use nix::errno::Errno;
 use nix::fcntl::{OFlag, open};
@@ -16,7 +17,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::stat::Mode;
 use nix::unistd::{getegid, geteuid, write};
 
-use crate::link::Unavailable;
+use crate::link::{Unavailable, owner};
 
 /// The bits of CAP_NET_ADMIN and CAP_SYS_ADMIN (linux/capability.h).
 const NEEDED: u64 = 1 << 12 | 1 << 21;
@@ -50,12 +51,32 @@ pub fn is_confined() -> bool {
     map.split_whitespace().nth(2) == Some("1")
 }
 
-/// Moves this process, which must have one thread only. From then on it is root there, and programs that it starts are.
+/// Moves this process unless it is privileged already, and says so on standard error. That takes a process with one
+/// thread, so whoever starts some calls this before; what it returns the first time, it returns each time.
 ///
 /// # Errors
-/// User namespaces are forbidden here; the text says by what.
-pub fn enter() -> Result<(), Unavailable> {
-    Entry::new().take().map_err(forbidden)
+/// User namespaces are forbidden here, and the text says by what; or there are several threads.
+pub fn ensure() -> Result<(), Unavailable> {
+    static MOVED: OnceLock<Result<(), Unavailable>> = OnceLock::new();
+    if is_privileged() {
+        return Ok(());
+    }
+    MOVED.get_or_init(move_there).clone()
+}
+
+fn move_there() -> Result<(), Unavailable> {
+    if !is_alone() {
+        return Err(Unavailable::Threads);
+    }
+    // From in there, what earlier ones left running in theirs can be neither recognised nor ended.
+    owner::sweep();
+    Entry::new().take().map_err(forbidden)?;
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(
+        io::stderr(),
+        "dhcp6lab: not root: links are made in a user namespace"
+    );
+    Ok(())
 }
 
 /// Has a program run in such a namespace. If that is forbidden, it does not start: see [`forbidden`].

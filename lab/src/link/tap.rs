@@ -13,7 +13,7 @@ use crate::link::{Error, Namespace, Unavailable};
 /// The lab's end of a TAP. The interface goes away with it.
 pub struct Tap {
     file: File,
-    buffer: [u8; ETHERNET_LEN + MTU],
+    buffer: Box<[u8]>,
 }
 
 impl fmt::Debug for Tap {
@@ -35,7 +35,7 @@ impl Tap {
             .map_err(|source| Unavailable::Tun(source.to_string()))?;
         Ok(Self {
             file,
-            buffer: [0; ETHERNET_LEN + MTU],
+            buffer: vec![0; ETHERNET_LEN + MTU].into_boxed_slice(),
         })
     }
 

@@ -108,7 +108,7 @@ impl AsFd for Veth {
 /// A socket that gets every frame of the lab's end, and sends there.
 #[expect(
     unsafe_code,
-    reason = "nix has no way to make the address of a packet socket"
+    reason = "nix has neither the option nor the address of a packet socket"
 )]
 fn listen() -> io::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
@@ -122,6 +122,18 @@ fn listen() -> io::Result<OwnedFd> {
     setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &WAITING_BYTES))?;
     let index = if_nametoindex(LAB_END)?;
+    // A queue drops what it is given until the system has noticed that the other end is up. There is none to wait in.
+    let bypass: libc::c_int = 1;
+    let length = libc::socklen_t::try_from(size_of_val(&bypass)).unwrap_or_default();
+    // SAFETY: the system reads as many octets as it is told, and keeps no reference to them.
+    let set = unsafe {
+        let value = (&raw const bypass).cast();
+        let (level, option) = (libc::SOL_PACKET, libc::PACKET_QDISC_BYPASS);
+        libc::setsockopt(socket.as_raw_fd(), level, option, value, length)
+    };
+    if set < 0 {
+        return Err(io::Error::last_os_error());
+    }
     // SAFETY: zeros are a valid `sockaddr_ll`.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();

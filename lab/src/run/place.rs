@@ -1,6 +1,5 @@
 //! Where scenarios are played, and one of them played there.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::Error;
@@ -22,7 +21,7 @@ pub(super) enum Place {
     Sim,
     Live(Program, Device),
     Original(PathBuf),
-    Foreign(Program),
+    Foreign(Program, Device),
 }
 
 /// What came of a scenario in a place.
@@ -35,19 +34,7 @@ pub(super) enum Taken {
 }
 
 impl Place {
-    pub(super) fn live(
-        server: Option<Program>,
-        device: Option<Device>,
-        err: &mut dyn Write,
-    ) -> Result<Self, Error> {
-        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
-        let choice = device.map_or_else(Device::best, Into::into);
-        if choice.device == Device::Tap {
-            // It may be one that the user demands.
-            link::wire::tap_available().map_err(|error| Error::Lacking(error.to_string()))?;
-        }
-        // Without standard error there is nobody to tell.
-        let _ = writeln!(err, "dhcp6lab: live over {choice}");
+    pub(super) fn live(server: Option<Program>, device: Device) -> Result<Self, Error> {
         let server = match server {
             Some(server) => server,
             None => {
@@ -55,7 +42,7 @@ impl Place {
                 peer::named(&path)?
             }
         };
-        Ok(Self::Live(server, choice.device))
+        Ok(Self::Live(server, device))
     }
 
     pub(super) fn original(server: PathBuf) -> Result<Self, Error> {
@@ -63,14 +50,13 @@ impl Place {
         Ok(Self::Original(server))
     }
 
-    pub(super) fn foreign(server: Program) -> Result<Self, Error> {
-        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
-        Ok(Self::Foreign(server))
+    pub(super) fn foreign(server: Program, device: Device) -> Self {
+        Self::Foreign(server, device)
     }
 
     /// Whether its server is held to expectations and RFCs alone, and not to snapshots.
     pub(super) fn is_foreign(&self) -> bool {
-        matches!(self, Self::Foreign(_))
+        matches!(self, Self::Foreign(..))
     }
 
     /// What reports call it.
@@ -79,7 +65,7 @@ impl Place {
             Self::Sim => "sim",
             Self::Live(..) => "live",
             Self::Original(_) => "wide",
-            Self::Foreign(server) => server.product().word(),
+            Self::Foreign(server, _) => server.product().word(),
         }
     }
 
@@ -95,10 +81,13 @@ impl Place {
     }
 
     fn play_once(&self, path: &Path, scenario: &Scenario) -> Taken {
+        if let (Self::Sim, Some(reason)) = (self, scenario.only_live()) {
+            return Taken::Other(Outcome::Skipped(reason.to_owned()));
+        }
         if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
         }
-        if let Self::Foreign(server) = self
+        if let Self::Foreign(server, _) = self
             && let Some(obstacle) = peer::obstacle(scenario, server.product())
         {
             let (Obstacle::NotExpressible(why) | Obstacle::NotPlayable(why)) = obstacle;
@@ -107,11 +96,8 @@ impl Place {
         let setup = scenario.setup();
         let started: Result<Box<dyn Rig>, RigError> = match self {
             Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
-            Self::Live(server, device) => {
+            Self::Live(server, device) | Self::Foreign(server, device) => {
                 Live::start_over(*device, &setup, server.clone()).map(|it| Box::new(it) as _)
-            }
-            Self::Foreign(server) => {
-                Live::start(&setup, server.clone()).map(|it| Box::new(it) as _)
             }
             Self::Original(server) => {
                 let compared = differences::compare(path, scenario, server);
@@ -119,10 +105,14 @@ impl Place {
             }
         };
         match started {
-            Ok(mut rig) if self.is_foreign() => {
-                Taken::Played(Box::new(player::play_foreign(scenario, rig.as_mut())))
-            }
-            Ok(mut rig) => Taken::Played(Box::new(player::play(scenario, rig.as_mut()))),
+            Ok(mut rig) => Taken::Played(Box::new(match self {
+                Self::Foreign(server, _) => {
+                    player::play_foreign(scenario, rig.as_mut(), server.product())
+                }
+                Self::Sim | Self::Live(..) | Self::Original(_) => {
+                    player::play(scenario, rig.as_mut())
+                }
+            })),
             Err(error) => Taken::Other(Outcome::NotStarted(error.to_string())),
         }
     }

@@ -3,17 +3,23 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::authentication::Authentication;
+use super::expect::Expect;
+use super::fault::Fault;
+use super::operation::{Reload, Remove, Restart, Retransmit};
+use super::program::Program;
+use super::save::Save;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 use crate::dissect;
-use crate::rig::{Disk, IaName, SERVER_ADDRESS};
+use crate::rig::{Disk, SERVER_ADDRESS};
 
 /// One step.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", rename = "step")]
 pub enum Step {
     /// A client sends one message.
     Send(Box<Send>),
@@ -33,17 +39,34 @@ pub enum Step {
     Remove(Remove),
     /// The disk that holds the leases is full, or has room again.
     #[serde(deserialize_with = "disk")]
+    #[schemars(with = "DiskState")]
     Disk(Disk),
+    /// A client that has no answer waits for one, and sends its last message again (RFC 9915 §15).
+    Retransmit(Retransmit),
+    /// What the link does to messages from now on; `none` ends that.
+    Faults(Several<Fault>),
+    /// A program runs to its end; on the live rig alone.
+    Run(Box<Program>),
+    /// Values of the last answer that later steps use as `$NAME`.
+    Save(Save),
+}
+
+/// What a disk is said to be.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", rename = "state of a disk")]
+#[schemars(rename = "DiskState")]
+enum DiskState {
+    /// Nothing more can be written.
+    Full,
+    /// There is room.
+    Room,
 }
 
 fn disk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Disk, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "full" => Ok(Disk::Full),
-        "room" => Ok(Disk::Room),
-        other => Err(D::Error::custom(format!(
-            "write `full` or `room` instead of `{other}`"
-        ))),
-    }
+    Ok(match DiskState::deserialize(deserializer)? {
+        DiskState::Full => Disk::Full,
+        DiskState::Room => Disk::Room,
+    })
 }
 
 /// `send`: who, how, and what.
@@ -82,7 +105,7 @@ pub struct Transport {
 }
 
 /// The source of a datagram, as far as it is not the usual one.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     /// The address.
@@ -107,13 +130,18 @@ impl<'de> Deserialize<'de> for Target {
 }
 
 /// One relay agent, and what it writes around the message.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hop {
     /// The agent's own address: `fe80::e1` for the one closest to the client, then `::e2` and so on.
     pub address: Option<Ipv6Addr>,
     /// The hop count: 0 for the one closest to the client, then 1 and so on.
     pub hops: Option<u8>,
+    /// It is a Lightweight DHCPv6 Relay Agent (RFC 6221): this is the content of its Interface-Id, and it sends from
+    /// the address of the client.
+    pub ldra: Option<Opaque>,
+    /// The UDP port that it sends from, if not 547; then there is a Relay Source Port option (RFC 8357).
+    pub port: Option<u16>,
     /// The link address; `::` gives none.
     pub link: Option<Ipv6Addr>,
     /// The peer address: the client, or the agent before.
@@ -127,7 +155,7 @@ pub struct Hop {
 }
 
 /// What stands in a client's message. Everything has a default that a well-behaved client would use.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fields {
     /// The type, in a `message` without a name.
@@ -167,7 +195,7 @@ pub struct Fields {
 }
 
 /// One IA of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ia {
     /// The IAID.
@@ -221,17 +249,6 @@ impl From<Block> for Lease {
 
 impl<'de> Deserialize<'de> for Lease {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            lease: Block,
-            #[serde(default)]
-            preferred: u32,
-            #[serde(default)]
-            valid: u32,
-            #[serde(default)]
-            options: Vec<RawOption>,
-        }
         struct LeaseVisitor;
         impl<'de> Visitor<'de> for LeaseVisitor {
             type Value = Lease;
@@ -246,7 +263,7 @@ impl<'de> Deserialize<'de> for Lease {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Lease, A::Error> {
                 let map = serde::de::value::MapAccessDeserializer::new(map);
-                Written::deserialize(map).map(|it| Lease {
+                LeaseFields::deserialize(map).map(|it| Lease {
                     block: it.lease,
                     preferred: it.preferred,
                     valid: it.valid,
@@ -258,8 +275,25 @@ impl<'de> Deserialize<'de> for Lease {
     }
 }
 
+/// A lease that says more than its address.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeaseFields {
+    /// The address or prefix.
+    lease: Block,
+    /// The preferred lifetime in seconds.
+    #[serde(default)]
+    preferred: u32,
+    /// The valid lifetime in seconds.
+    #[serde(default)]
+    valid: u32,
+    /// Options in it.
+    #[serde(default)]
+    options: Vec<RawOption>,
+}
+
 /// An option as its octets. At most one of the ways to say them is used; without any it is empty.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawOption {
     /// The code, as a number or a name.
@@ -279,7 +313,7 @@ pub struct RawOption {
 }
 
 /// `exchange`: Solicit, Advertise, Request and Reply; with `rapid_commit`, Solicit and Reply.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// The name of the client.
@@ -305,145 +339,12 @@ pub struct Exchange {
     /// Ends the exchange after two messages.
     #[serde(default)]
     pub rapid_commit: bool,
+    /// How often each message is sent again while no answer comes (RFC 9915 §15).
+    #[serde(default)]
+    pub retransmit: u32,
     /// Further options, in both messages of the client.
     #[serde(default)]
     pub options: Vec<RawOption>,
-}
-
-/// `expect`: one thing, or several in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expect(pub Vec<Expected>);
-
-/// One thing that a server does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// It sends a message of that type; through relay agents, the type of the message at the core.
-    Message(u8),
-    /// It sends nothing.
-    Silence,
-    /// It sends nothing, and says that it drops something for the reason with that label.
-    Dropped(String),
-}
-
-impl<'de> Deserialize<'de> for Expected {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Drop {
-            dropped: String,
-        }
-        struct ExpectedVisitor;
-        impl<'de> Visitor<'de> for ExpectedVisitor {
-            type Value = Expected;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`advertise`, `reply`, `silence` or `{ dropped: REASON }`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Expected, E> {
-                if text == "silence" {
-                    return Ok(Expected::Silence);
-                }
-                dissect::message_type(text)
-                    .map(Expected::Message)
-                    .ok_or_else(|| {
-                        E::custom(format!("`{text}` is neither `silence` nor a message type"))
-                    })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Expected, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                Drop::deserialize(map).map(|it| Expected::Dropped(it.dropped))
-            }
-        }
-        deserializer.deserialize_any(ExpectedVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Expect {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Several::deserialize(deserializer).map(|it| Self(it.0))
-    }
-}
-
-/// `restart` and `crash`: `server`, or `{ config: … }` for a start with another configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restart {
-    /// The text of the configuration from then on.
-    pub config: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for Restart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            config: String,
-        }
-        struct RestartVisitor;
-        impl<'de> Visitor<'de> for RestartVisitor {
-            type Value = Restart;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`server`, or `{ config: … }`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Restart, E> {
-                match text {
-                    "server" => Ok(Restart::default()),
-                    _ => Err(E::custom(format!("write `server` instead of `{text}`"))),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Restart, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                Written::deserialize(map).map(|it| Restart {
-                    config: Some(it.config),
-                })
-            }
-        }
-        deserializer.deserialize_any(RestartVisitor)
-    }
-}
-
-/// `reload`: the configuration from then on, unless the server has to refuse it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reload {
-    /// The text of the configuration.
-    pub config: String,
-    /// Whether the server has to find a mistake in it, and to keep the one that it has.
-    #[serde(default)]
-    pub refused: bool,
-}
-
-/// `remove`: a binding, named by its client and one IA.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Remove {
-    /// The name of the client.
-    pub client: String,
-    /// The IAID of an IA_NA.
-    #[serde(default)]
-    pub ia_na: Option<u32>,
-    /// The IAID of an IA_PD.
-    #[serde(default)]
-    pub ia_pd: Option<u32>,
-    /// Whether the server must not know of any such binding.
-    #[serde(default)]
-    pub unknown: bool,
-}
-
-impl Remove {
-    /// The IA; `None` unless there is exactly one.
-    #[must_use]
-    pub fn ia(&self) -> Option<IaName> {
-        match (self.ia_na, self.ia_pd) {
-            (Some(iaid), None) => Some(IaName::Na(iaid)),
-            (None, Some(iaid)) => Some(IaName::Pd(iaid)),
-            _ => None,
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Send {
@@ -454,7 +355,7 @@ impl<'de> Deserialize<'de> for Send {
 
 struct SendVisitor;
 
-const SEND_KEYS: &[&str] = &[
+pub(super) const SEND_KEYS: &[&str] = &[
     "from",
     "source",
     "to",
@@ -470,6 +371,11 @@ const SEND_KEYS: &[&str] = &[
     "decline",
     "release",
     "information-request",
+    "advertise",
+    "reply",
+    "reconfigure",
+    "relay-forward",
+    "relay-reply",
 ];
 
 impl<'de> Visitor<'de> for SendVisitor {
@@ -536,9 +442,10 @@ fn read_message<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Messa
 }
 
 /// `{}`, or what is not as it was.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Changes {
+pub(super) struct Changes {
+    /// Another elapsed time, in hundredths of a second.
     #[serde(default)]
     elapsed: Option<u16>,
 }

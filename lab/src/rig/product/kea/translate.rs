@@ -7,9 +7,8 @@
 //! - Lifetimes belong to the client of a `host` as a whole, by a client class, which is also how it gets another pool.
 //! - T1 and T2 are one half and four fifths, as ours; a client without Option Request option gets all options.
 
-use std::net::Ipv6Addr;
-
-use dhcp6s::config::{Config, Host, Lifetimes, PoolUse};
+use dhcp6s::config::{Config, Host, Interface, Lifetimes, PoolUse};
+use dhcp6s::lease::Prefix;
 use dhcp6s::wire::Duid;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +30,9 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
     let mut reservations = Vec::new();
     for host in &hosts {
         classes.push(class(host, lifetimes(host)?));
-        reservations.push(reservation(host));
+        if !host.addresses.is_empty() || !host.prefixes.is_empty() {
+            reservations.push(reservation(host));
+        }
     }
     let options = option_contents(&config.options);
     let data: Vec<Value> = options.iter().map(|it| option(it, false)).collect();
@@ -49,8 +50,9 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
         "option-data": options.iter().filter(|it| it.0 == REFRESH_TIME)
             .map(|it| option(it, true)).collect::<Vec<_>>(),
     }));
-    let interface = config.interfaces.iter().find(|it| it.name == INTERFACE);
-    if let Some(preference) = interface.and_then(|it| it.preference) {
+    let (sources, pool_classes) = sources(&config, &hosts)?;
+    classes.extend(pool_classes);
+    if let Some(preference) = interface(&config).and_then(|it| it.preference) {
         classes.push(json!({
             "name": "solicits",
             "test": "pkt6.msgtype == 1",
@@ -87,7 +89,7 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
         "reservations": reservations,
         "option-data": data,
         "client-classes": classes,
-        "shared-networks": [network(scene, &config, &hosts)?],
+        "shared-networks": networks(scene, &config, &sources, !hosts.is_empty()),
         "subnet6": if hosts.is_empty() { json!([]) } else { elsewhere },
         "loggers": [{
             "name": "kea-dhcp6",
@@ -188,26 +190,65 @@ fn reservation(host: &Host) -> Value {
     reservation
 }
 
-/// The link with its subnets and pools.
-fn network(scene: &Scene<'_>, config: &Config, hosts: &[&Host]) -> Result<Value, NotExpressible> {
-    let interface = config.interfaces.iter().find(|it| it.name == INTERFACE);
-    let mut prefixes = scene.prefixes(config);
-    let own = interface.and_then(|it| it.pool);
-    let of_hosts = hosts
+/// A pool with those who draw from it.
+struct Source {
+    pool: usize,
+    /// The class of its clients; `None` if all of them are.
+    class: Option<String>,
+    /// The lifetimes of those that have no lifetimes of their own.
+    lifetimes: Option<Lifetimes>,
+}
+
+/// The pools in use, and the classes that say who draws from which: a host has its own in the place of the link's.
+fn sources(config: &Config, hosts: &[&Host]) -> Result<(Vec<Source>, Vec<Value>), NotExpressible> {
+    let own = interface(config).and_then(|it| it.pool);
+    let movers: Vec<(&Host, PoolUse)> = hosts
         .iter()
-        .filter_map(|host| Some((host.pool?, class_name(host))));
-    let mut uses: Vec<(PoolUse, Option<String>)> =
-        of_hosts.map(|(pool, class)| (pool, Some(class))).collect();
-    let movers: Vec<String> = uses
-        .iter()
-        .filter_map(|(_, class)| Some(format!("not member('{}')", class.as_deref()?)))
+        .filter_map(|host| Some((*host, host.pool?)))
         .collect();
-    uses.extend(own.map(|it| (it, None)));
-    if uses.iter().any(|(it, _)| it.lifetimes.valid_secs == 0) {
+    let uses = movers.iter().map(|(_, it)| *it).chain(own);
+    if uses.clone().any(|it| it.lifetimes.valid_secs == 0) {
         return refuse("a pool with a valid lifetime of 0, of which nobody gets anything");
     }
-    for (pool_use, _) in &uses {
-        if let Some(pool) = config.pools.get(pool_use.pool)
+    let mut pools: Vec<usize> = uses.map(|it| it.pool).collect();
+    pools.sort_unstable();
+    pools.dedup();
+    let (mut sources, mut classes) = (Vec::new(), Vec::new());
+    for pool in pools {
+        let members = |inside: bool| {
+            let chosen = movers
+                .iter()
+                .filter(move |(_, it)| (it.pool == pool) == inside);
+            let members: Vec<String> = chosen
+                .map(|(host, _)| format!("member('{}')", class_name(host)))
+                .collect();
+            members.join(" or ")
+        };
+        let of_link = own.filter(|it| it.pool == pool);
+        let test = match (of_link, members(false).as_str()) {
+            (Some(_), "") => None,
+            (Some(_), others) => Some(format!("not ({others})")),
+            (None, _) => Some(members(true)),
+        };
+        let class = test.map(|test| {
+            let name = format!("pool-{pool}");
+            classes.push(json!({ "name": name, "test": test }));
+            name
+        });
+        sources.push(Source {
+            pool,
+            class,
+            lifetimes: of_link.map(|it| it.lifetimes),
+        });
+    }
+    Ok((sources, classes))
+}
+
+/// The link with its subnets and pools; nothing if nothing is given there.
+fn networks(scene: &Scene<'_>, config: &Config, sources: &[Source], has_hosts: bool) -> Vec<Value> {
+    let mut prefixes = scene.prefixes(config);
+    for source in sources {
+        if let Some(pool) = config.pools.get(source.pool)
             && !prefixes
                 .iter()
                 .any(|it| it.contains(pool.first) && it.contains(pool.last))
@@ -215,58 +256,55 @@ fn network(scene: &Scene<'_>, config: &Config, hosts: &[&Host]) -> Result<Value,
             prefixes.extend(around(pool.first, pool.last));
         }
     }
-    if !movers.is_empty() && own.is_some() {
-        return refuse(
-            "a pool for one client in the place of another: a pool has one class that may use it",
-        );
-    }
     let mut subnets = Vec::new();
     for (index, prefix) in prefixes.iter().enumerate() {
         let mut subnet = Map::new();
         subnet.insert("id".into(), json!(index + 1));
         subnet.insert("subnet".into(), json!(prefix.to_string()));
         let mut pools = Vec::new();
-        for (pool_use, class) in &uses {
-            let Some(pool) = config.pools.get(pool_use.pool) else {
+        for source in sources {
+            let Some(pool) = config.pools.get(source.pool) else {
                 continue;
             };
-            let home = prefixes
-                .iter()
-                .position(|it| it.contains(pool.first) && it.contains(pool.last));
-            if home != Some(index) {
+            let fits = |it: &Prefix| it.contains(pool.first) && it.contains(pool.last);
+            if prefixes.iter().position(fits) != Some(index) {
                 continue;
             }
-            let mut one = json!({ "pool": range(pool.first, pool.last) });
-            match (class, one.as_object_mut()) {
-                (Some(class), Some(one)) => {
-                    one.insert("client-class".into(), json!(class));
-                }
-                (None, _) => live(&mut subnet, pool_use.lifetimes),
-                (Some(_), None) => {}
+            let mut one = json!({ "pool": format!("{} - {}", pool.first, pool.last) });
+            if let (Some(class), Some(one)) = (&source.class, one.as_object_mut()) {
+                one.insert("client-class".into(), json!(class));
+            }
+            if let Some(lifetimes) = source.lifetimes {
+                live(&mut subnet, lifetimes);
             }
             pools.push(one);
         }
         subnet.insert("pools".into(), json!(pools));
         subnets.push(Value::Object(subnet));
     }
+    if subnets.is_empty() && !has_hosts {
+        return Vec::new();
+    }
     if subnets.is_empty() {
+        // A network needs one, and without it nobody is on the link, not even those with a reservation.
         subnets.push(json!({ "id": 9998, "subnet": "fe80::/10" }));
     }
-    Ok(json!({
+    let interface = interface(config);
+    vec![json!({
         "name": "lan",
         "interface": INTERFACE,
         "rapid-commit": interface.is_some_and(|it| it.rapid_commit),
         "subnet6": subnets,
-    }))
+    })]
+}
+
+fn interface(config: &Config) -> Option<&Interface> {
+    config.interfaces.iter().find(|it| it.name == INTERFACE)
 }
 
 fn live(fields: &mut Map<String, Value>, lifetimes: Lifetimes) {
     fields.insert("preferred-lifetime".into(), json!(lifetimes.preferred_secs));
     fields.insert("valid-lifetime".into(), json!(lifetimes.valid_secs));
-}
-
-fn range(first: Ipv6Addr, last: Ipv6Addr) -> String {
-    format!("{first} - {last}")
 }
 
 /// An option by its octets, which spares us Kea's own notation for each.
