@@ -154,6 +154,8 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
+        Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        // How long clients wait is looked at beforehand.
         Step::Send(_)
         | Step::Exchange(_)
         | Step::Retransmit(_)
@@ -178,6 +180,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_) => None,
     });
@@ -227,7 +230,10 @@ mod tests {
     fn a_file_that_is_no_program_is_no_server() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
         let error = named(Path::new(&format!("kea:{file}"))).expect_err("it cannot be run");
-        assert_eq!(error.to_string(), format!("{file}: not a server: it is no program"));
+        assert_eq!(
+            error.to_string(),
+            format!("{file}: not a server: it is no program")
+        );
         let error = named(Path::new("/nonexistent")).expect_err("there is none");
         assert!(matches!(error, Unusable::NoProgram { .. }), "{error}");
     }

@@ -23,9 +23,9 @@ use crate::compose::Memory;
 use crate::dissect;
 use crate::normalise::Names;
 use crate::rig::product::Product;
-use crate::rig::{Datagram, Disk, IaName, Rig, RigError};
+use crate::rig::{Datagram, Disk, IaName, Ran, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Reload, Remove, Restart, Save, Saved,
+    Client, Exchange, Expected, Fields, Ia, Message, Program, Reload, Remove, Restart, Save, Saved,
     Scenario, Send, Several, Step, Transport, Wanted,
 };
 use crate::transcript::Transcript;
@@ -257,6 +257,7 @@ impl<'a> Player<'a> {
                 Ok(())
             }
             Step::Save(save) => self.save(save),
+            Step::Run(program) => self.run_program(program),
             Step::Faults(faults) => {
                 self.note(match faults.0.is_empty() {
                     true => "the link works",
@@ -354,6 +355,36 @@ impl<'a> Player<'a> {
 
     fn client(&self, name: &str) -> Option<&'a Client> {
         self.scenario.clients.get(name)
+    }
+
+    fn run_program(&mut self, program: &Program) -> Result<(), RigError> {
+        let words = std::iter::once(&program.program).chain(&program.arguments);
+        let words: Vec<&str> = words.map(String::as_str).collect();
+        self.note(&format!("run {}", words.join(" ")));
+        let Ran { status, output } = self.rig.run(program)?;
+        let text = |status: Option<i32>| {
+            status.map_or_else(|| "a signal".to_owned(), |it| format!("status {it}"))
+        };
+        let printed = format!("it printed:\n{}", output.trim_end());
+        if status != Some(program.status) {
+            let (wanted, got) = (text(Some(program.status)), text(status));
+            self.fail(format!(
+                "{} ended with {got} instead of {wanted}; {printed}",
+                program.program
+            ));
+        }
+        if let Some(wanted) = program
+            .output
+            .as_ref()
+            .filter(|it| !output.contains(it.trim_end()))
+        {
+            self.fail(format!(
+                "{} did not print `{}`; {printed}",
+                program.program,
+                wanted.trim_end()
+            ));
+        }
+        Ok(())
     }
 
     /// Keeps values of the last answer.

@@ -14,9 +14,10 @@ use crate::rig::fence::Ledger;
 use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
-    Setup,
+    Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
+    SERVER_MAC, Setup, foreign,
 };
+use crate::scenario;
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
@@ -33,6 +34,7 @@ const NO_BALLAST: &str = "the disk cannot be filled to the last octet without an
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
 pub struct Live {
+    device: Device,
     server: Server,
     station: Station,
     ledger: Ledger,
@@ -95,6 +97,7 @@ impl Live {
         }
         let station = Station::new(wire, SERVER_MAC, SERVER_ADDRESS);
         Ok(Ok(Self {
+            device,
             server,
             station,
             ledger: Ledger::default(),
@@ -224,7 +227,7 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start(setup, self.server.program().clone())?;
+        *self = Self::start_over(self.device, setup, self.server.program.clone())?;
         Ok(())
     }
 
@@ -301,11 +304,20 @@ impl Rig for Live {
         let known = self.tell(&Order::Remove(duid, ia))?;
         // The server says so before it is on disk. What it answers behind that leaves only afterwards.
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let before = self.settle()?;
         self.before.extend(before);
         Ok(known)
+    }
+
+    fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
+        let Server {
+            namespace, folder, ..
+        } = &self.server;
+        let ran = foreign::run(program, namespace, folder.path())?;
+        self.collect()?;
+        Ok(ran)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

@@ -37,12 +37,12 @@ const CONTAINER_USER: u32 = 65_534;
 /// A server in a namespace, running or not.
 #[derive(Debug)]
 pub struct Server {
-    program: Program,
+    pub(super) program: Program,
     running: Option<Running>,
     starts: u32,
     // Dropped in this order: whatever is left in the namespace ends before its files go.
-    namespace: Namespace,
-    folder: TempDir,
+    pub(super) namespace: Namespace,
+    pub(super) folder: TempDir,
     /// Where the leases are if not in memory.
     leases: Option<PathBuf>,
 }
@@ -94,12 +94,6 @@ impl Server {
         let leases = server.path(LEASES);
         adapter.lay_out(server.files(&leases), &server.namespace)?;
         Ok(server)
-    }
-
-    /// What runs in it.
-    #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.program
     }
 
     fn give_to(&self, user: u32) -> Result<(), RigError> {
@@ -358,7 +352,8 @@ impl Server {
             (Program::Image(_), Some(_)) => {
                 let mut podman = podman();
                 podman.args(["kill", "--signal", signal.as_str(), &self.container_name()]);
-                Ok(drop(self.namespace.command(podman)?))
+                self.namespace.command(podman)?;
+                Ok(())
             }
             (_, Some(running)) => Ok(running.process.signal(signal)?),
         }
@@ -397,19 +392,18 @@ impl Server {
     /// # Errors
     /// The system refuses.
     pub fn kill(&mut self) -> Result<(), RigError> {
-        if self.running.is_none() {
+        let Some(running) = &mut self.running else {
             return Ok(());
-        }
+        };
+        // First what starts a container, for that might have yet to make it.
+        running.process.kill()?;
         if let Program::Image(_) = self.program {
             let mut podman = podman();
             podman.args(["rm", "--force", "--time", "0", "--ignore"]);
             podman.arg(self.container_name());
             self.namespace.command(podman)?;
         }
-        match &mut self.running {
-            Some(running) => Ok(running.process.kill()?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The lines that it has logged since the last call.

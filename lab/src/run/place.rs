@@ -81,6 +81,9 @@ impl Place {
     }
 
     fn play_once(&self, path: &Path, scenario: &Scenario) -> Taken {
+        if let (Self::Sim, Some(reason)) = (self, scenario.only_live()) {
+            return Taken::Other(Outcome::Skipped(reason.to_owned()));
+        }
         if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
         }

@@ -360,7 +360,11 @@ impl Scenario {
                     Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
                 }
             },
-            Step::Reload(_)
+            Step::Run(program) if program.program.trim().is_empty() => {
+                Err("name a program: `{ program: dhcp6ctl }`".into())
+            }
+            Step::Run(_)
+            | Step::Reload(_)
             | Step::Advance(_)
             | Step::Crash(_)
             | Step::Restart(_)

@@ -9,6 +9,7 @@ mod expect;
 mod fault;
 mod load;
 mod operation;
+mod program;
 mod save;
 mod schema;
 mod step;
@@ -23,6 +24,7 @@ pub use expect::{
 pub use fault::{Fault, Kind as FaultKind, Part, Side};
 pub use load::Error;
 pub use operation::{Reload, Remove, Restart, Retransmit};
+pub use program::{Program, Side as ProgramSide};
 pub use save::{Save, Saved};
 pub use schema::schema;
 pub use step::{
@@ -98,6 +100,9 @@ fn read_later<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Step>, D
     serde::de::IgnoredAny::deserialize(deserializer)?;
     Ok(Vec::new())
 }
+
+/// So often a client can send a message again where time is real: before the third time it waits for more than 5 s.
+pub const PATIENT_TIMES: u32 = 2;
 
 /// A step that can be read only when the values are there that it uses.
 #[derive(Clone, Debug)]
@@ -241,12 +246,18 @@ impl Scenario {
         }
     }
 
+    /// Why it can be played on the live rig alone, if so.
+    #[must_use]
+    pub fn only_live(&self) -> Option<&'static str> {
+        let mut steps = self.cases().flat_map(|it| &it.steps);
+        let runs = steps.any(|it| matches!(it, Step::Run(_)));
+        runs.then_some("only live: it runs a program")
+    }
+
     /// Why it can be played on the simulated rig alone, if so.
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
         const PATIENCE_SECS: u64 = 5;
-        /// A client that waits for its third message does so for less than that, and for more than that after it.
-        const PATIENT_TIMES: u32 = 2;
         const LONG: &str = "only on sim: it lets more than 5 s pass";
         let steps = self.cases().flat_map(|it| &it.steps);
         steps.into_iter().find_map(|step| match step {
@@ -254,6 +265,7 @@ impl Scenario {
             Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => Some(LONG),
             Step::Retransmit(_) => Some(LONG),
             Step::Faults(_)
+            | Step::Run(_)
             | Step::Save(_)
             | Step::Advance(_)
             | Step::Remove(_)

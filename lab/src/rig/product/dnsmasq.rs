@@ -102,6 +102,10 @@ impl Adapter for Dnsmasq {
         }
     }
 
+    fn has_one_socket(&self) -> bool {
+        true
+    }
+
     fn cannot(&self, deed: Deed) -> Option<&'static str> {
         match deed {
             Deed::Remove => Some(NO_REMOVE),
