@@ -5,6 +5,7 @@ pub mod authentication;
 pub mod capture;
 pub mod clients;
 pub mod compose;
+pub mod conformance;
 pub mod conversation;
 pub mod demo;
 pub mod dialogue;

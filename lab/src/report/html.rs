@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::conformance::{Coverage, Shown, State};
 use crate::ladder::svg::{self, Mark, escape};
 use crate::ladder::{Happening, Ladder};
 use crate::report::document::{Document, Outcomes, Played};
@@ -24,7 +25,79 @@ pub fn html(document: &Document) -> String {
         }
         scenario(index, played, &mut body);
     }
+    coverage(&document.conformance, &document.scenarios, &mut body);
     page("dhcp6lab report", &body)
+}
+
+/// What the scenarios say of each requirement; what is absent on purpose stands at the end, folded.
+fn coverage(coverage: &Coverage, scenarios: &[Played], body: &mut String) {
+    let _ = write!(
+        body,
+        "<h2 id=\"conformance\">Conformance</h2><p class=\"lead\">{}</p>",
+        escape(coverage.summary().trim())
+    );
+    let (absent, others): (Vec<&Shown>, Vec<&Shown>) =
+        coverage.0.iter().partition(|it| it.state == State::Absent);
+    body.push_str(TABLE);
+    others
+        .iter()
+        .for_each(|it| requirement(it, scenarios, body));
+    body.push_str("</table><details class=\"fold\"><summary>Absent on purpose</summary>");
+    body.push_str(TABLE);
+    absent
+        .iter()
+        .for_each(|it| requirement(it, scenarios, body));
+    body.push_str("</table></details>\n");
+}
+
+const TABLE: &str =
+    "<table><tr><th></th><th>Level</th><th>A server …</th><th>Section</th><th>Shown by</th></tr>";
+
+fn requirement(shown: &Shown, scenarios: &[Played], body: &mut String) {
+    let Shown {
+        requirement,
+        state,
+        by,
+    } = shown;
+    let class = match state {
+        State::Passed => "passed",
+        State::Failed => "failed",
+        State::Open | State::Tests | State::Uncovered => "open",
+        State::Absent => "absent",
+    };
+    let _ = write!(
+        body,
+        "<tr class=\"{class}\" id=\"{0}\"><td class=\"id\">{0}</td><td>{1}</td><td>{2}</td>\
+         <td><div class=\"facts\">{3}</div></td><td>",
+        escape(&requirement.id),
+        escape(&requirement.level),
+        escape(&requirement.says),
+        sections(&requirement.rfc),
+    );
+    if by.is_empty() {
+        let _ = write!(body, "<b>{}</b> ", escape(state.name()));
+    }
+    for reason in requirement.tests.iter().chain(&requirement.absent) {
+        let _ = write!(body, "{} ", escape(reason));
+    }
+    let mut last = None;
+    for it in by {
+        if last != Some(&it.path) {
+            let index = scenarios.iter().position(|played| played.path == it.path);
+            let played = index.and_then(|index| Some((index, scenarios.get(index)?)));
+            if let Some((index, played)) = played {
+                let _ = write!(body, "<a href=\"#s{index}\">{}</a> ", escape(&played.claim));
+            }
+            last = Some(&it.path);
+        }
+        let _ = write!(
+            body,
+            "<span class=\"badge {}\">{}</span> ",
+            it.class,
+            escape(it.rig)
+        );
+    }
+    body.push_str("</td></tr>\n");
 }
 
 /// The filter above the scenarios.
@@ -76,11 +149,12 @@ fn head(document: &Document, body: &mut String) {
 
 fn scenario(index: usize, played: &Played, body: &mut String) {
     let haystack = format!(
-        "{} {} {} {}",
+        "{} {} {} {} {}",
         played.path,
         played.claim,
         played.why,
-        played.rfc.join(" ")
+        played.rfc.join(" "),
+        played.covers.join(" ")
     );
     let took = played
         .results
@@ -113,9 +187,10 @@ fn scenario(index: usize, played: &Played, body: &mut String) {
     );
     let _ = write!(
         body,
-        "<p class=\"why\">{}</p><div class=\"facts\">{}<span class=\"mono\">{}</span></div>",
+        "<p class=\"why\">{}</p><div class=\"facts\">{}{}<span class=\"mono\">{}</span></div>",
         escape(&played.why),
         sections(&played.rfc),
+        covers(&played.covers),
         escape(&played.path)
     );
     for result in played.results.iter().filter(|it| it.same_as.is_none()) {
@@ -133,6 +208,13 @@ fn scenario(index: usize, played: &Played, body: &mut String) {
         );
     }
     body.push_str("</div></template></details>\n");
+}
+
+/// The requirements that a scenario shows, as links to their rows.
+fn covers(ids: &[String]) -> String {
+    ids.iter()
+        .map(|id| format!("<a href=\"#{0}\">{0}</a>", escape(id)))
+        .collect()
 }
 
 /// What happened on one rig, or on several where the same did.
