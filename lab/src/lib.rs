@@ -1,5 +1,6 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod anonymise;
 pub mod authentication;
 pub mod bless;
 pub mod capture;
@@ -23,6 +24,7 @@ pub mod normalise;
 pub mod peer;
 pub mod player;
 pub mod program;
+pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod report;

@@ -305,6 +305,11 @@ impl Collector {
         self.odd.entry(what).or_default().push(frame);
     }
 
+    /// How many pieces of datagrams wait for others.
+    pub(super) fn pieces(&self) -> usize {
+        self.pieces.values().map(Vec::len).sum()
+    }
+
     /// What could not be read, or only in part.
     pub(super) fn remarks(&self) -> Vec<String> {
         let odd = self.odd.iter();

@@ -12,6 +12,7 @@ mod container;
 mod datagrams;
 mod envelope;
 mod pcapng;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod unframe;
@@ -20,6 +21,7 @@ mod write;
 pub use annotated::{Annotated, write_annotated};
 pub use envelope::Envelope;
 pub use pcapng::{Frame, PcapngWriter};
+pub use sieve::{Sieve, Sifted};
 pub use write::write;
 
 use std::fs::File;

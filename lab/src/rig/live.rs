@@ -15,12 +15,14 @@ use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
-    SERVER_MAC, Setup,
+    SERVER_MAC, Setup, foreign,
 };
 use crate::scenario;
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
+/// What a message says about longer ones.
+pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
@@ -225,7 +227,7 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start_over(self.device, setup, self.server.program().clone())?;
+        *self = Self::start_over(self.device, setup, self.server.program.clone())?;
         Ok(())
     }
 
@@ -270,8 +272,8 @@ impl Rig for Live {
         if time > ADVANCE_MAX {
             let (asked, most) = (time.as_secs(), ADVANCE_MAX.as_secs());
             return Err(RigError(format!(
-                "{asked} s are to pass, which is more than the {most} s that the live rig waits: \
-                 play this scenario on the simulated rig"
+                "{asked} s are to pass, which is more than the {most} s {WAIT_ON_SIM}: play this scenario \
+                 on the simulated rig"
             )));
         }
         let until = Instant::now() + time;
@@ -302,7 +304,7 @@ impl Rig for Live {
         let known = self.tell(&Order::Remove(duid, ia))?;
         // The server says so before it is on disk. What it answers behind that leaves only afterwards.
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let before = self.settle()?;
         self.before.extend(before);
@@ -310,7 +312,10 @@ impl Rig for Live {
     }
 
     fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
-        let ran = self.server.run(program)?;
+        let Server {
+            namespace, folder, ..
+        } = &self.server;
+        let ran = foreign::run(program, namespace, folder.path())?;
         self.collect()?;
         Ok(ran)
     }

@@ -238,7 +238,8 @@ impl Page {
                 said.packet.missing
             ));
         }
-        lines.extend(said.packet.comments.iter().map(|it| format!("note: {it}")));
+        let notes = said.packet.comments.iter().flat_map(|it| it.lines());
+        lines.extend(notes.map(|it| format!("note: {it}")));
         if self.hex {
             lines.extend(dump(&said.packet.datagram.payload));
         }
