@@ -92,6 +92,7 @@ pub fn clients() -> Clients {
         .to_vec(),
         address: MACHINE,
         key: None,
+        model: None,
     };
     Clients(vec![named("client", HOST), named("next", HOST + 1)])
 }

@@ -8,12 +8,14 @@ mod tests;
 
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddrV6};
+use std::time::Duration;
 
 use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
-use crate::rig::{Datagram, SERVER_DUID};
+use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_DUID};
 use crate::scenario::{
-    Block, Client, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send, Several,
+    Block, Client, Elapsed, Fields, Hop, Ia, Identifier, Lease, Lifetimes, Message, Model,
+    RawOption, Send, Several, Wish,
 };
 
 /// Where clients listen (RFC 9915 §7.2).
@@ -53,12 +55,22 @@ pub struct Memory {
     xid: u32,
     last: Vec<u8>,
     server_id: Option<Vec<u8>>,
+    /// When it sent the first message with the transaction id of the last one.
+    began: Duration,
     /// By the code of the IA option and the IAID.
-    leases: HashMap<(u16, u32), Vec<Block>>,
+    ias: HashMap<(u16, u32), Given>,
     /// What the replay detection field of its last message said.
     counted: u64,
     /// The type of the last answer that was authenticated, and what its replay detection field said.
     pub(crate) heard: Option<(u8, u64)>,
+}
+
+/// What a server gave for an IA.
+#[derive(Clone, Debug, Default)]
+struct Given {
+    t1: u32,
+    t2: u32,
+    leases: Vec<Lease>,
 }
 
 impl Memory {
@@ -69,15 +81,22 @@ impl Memory {
             .map(|it| it.octets.clone())
             .or(self.server_id.take());
         for option in &answer.options.list {
-            let Value::Ia { iaid, options, .. } = &option.value else {
+            let Value::Ia {
+                iaid,
+                t1,
+                t2,
+                options,
+            } = &option.value
+            else {
                 continue;
             };
             let listed = options.list.iter().filter_map(|it| listed(&it.value));
             // One with a valid lifetime of 0 is taken, not given.
-            let given = listed.filter(|it| it.valid > 0).map(|it| it.block);
-            let given: Vec<Block> = given.collect();
-            if !given.is_empty() {
-                self.leases.insert((option.code, *iaid), given);
+            let leases: Vec<Lease> = listed.filter(|it| it.valid > 0).collect();
+            if !leases.is_empty() {
+                let (t1, t2) = (*t1, *t2);
+                let given = Given { t1, t2, leases };
+                self.ias.insert((option.code, *iaid), given);
             }
         }
     }
@@ -118,17 +137,32 @@ fn listed(value: &Value) -> Option<Lease> {
     })
 }
 
-/// The datagram of a `send` step. `fresh` is the transaction id of a message that does not say its own.
+/// The datagram of a `send` step. `fresh` is the transaction id of a message that does not say its own, `now` the time
+/// since any common beginning.
 #[must_use]
-pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -> Datagram {
+pub fn datagram(
+    send: &Send,
+    client: &Client,
+    memory: &mut Memory,
+    fresh: u32,
+    now: Duration,
+) -> Datagram {
     let octets = match &send.message {
-        Message::Client(message_type, fields) => {
-            memory.xid = match fields.xid {
+        Message::Client(message_type, said) => {
+            let fields = match model(client) {
+                Some(model) => &model.complete(*message_type, said),
+                None => said,
+            };
+            let xid = match fields.xid {
                 Some(xid) => xid,
-                None if fields.same_xid => memory.xid,
+                None if fields.same_xid == Some(true) && !memory.last.is_empty() => memory.xid,
                 None => fresh,
             };
-            message(*message_type, fields, client, memory)
+            if xid != memory.xid {
+                memory.began = now;
+            }
+            memory.xid = xid;
+            message(*message_type, fields, client, memory, now)
         }
         Message::Relay(message_type, hop) => {
             relay_level(*message_type, hop, 0, client.address, None)
@@ -140,22 +174,35 @@ pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -
     travel(send, client, octets)
 }
 
-/// Wraps a message in its relay levels and addresses it.
+fn model(client: &Client) -> Option<&Model> {
+    client.model.as_ref().map(|it| it.model.as_ref())
+}
+
+/// Wraps a message in its relay levels and addresses it: as the step says, else as is typical of the client.
 fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
     let (mut from, mut port, mut to) = (client.address, CLIENT_PORT, AGENTS_AND_SERVERS);
+    let said = &send.transport;
+    let (mut source, mut relay) = (said.source.clone(), said.relay.as_deref());
+    if let (Some(model), Message::Client(message_type, _)) = (model(client), &send.message) {
+        source.address = source.address.or(model.source.address);
+        source.port = source.port.or(model.source.port);
+        relay = relay.or(Some(&model.relay));
+        if model.unicast.0.iter().any(|it| it.0 == *message_type) {
+            to = SERVER_ADDRESS;
+        }
+    }
     if matches!(send.message, Message::Relay(..)) {
         (from, port, to) = (agent_address(0), SERVER_PORT, SERVERS);
     }
-    for (index, hop) in send.transport.relay.iter().rev().enumerate() {
+    for (index, hop) in relay.unwrap_or_default().iter().rev().enumerate() {
         octets = relay_level(RELAY_FORWARD, hop, index, from, Some(&octets));
         from = hop.address.unwrap_or_else(|| agent_address(index));
         (port, to) = (SERVER_PORT, SERVERS);
     }
-    let source = &send.transport.source;
     let at = |address, port| SocketAddrV6::new(address, port, 0, 0);
     Datagram {
         source: at(source.address.unwrap_or(from), source.port.unwrap_or(port)),
-        destination: at(send.transport.to.map_or(to, |it| it.0), SERVER_PORT),
+        destination: at(said.to.map_or(to, |it| it.0), SERVER_PORT),
         payload: octets,
     }
 }
@@ -190,7 +237,13 @@ fn relay_level(
 }
 
 /// A message between client and server.
-fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memory) -> Vec<u8> {
+fn message(
+    message_type: u8,
+    fields: &Fields,
+    client: &Client,
+    memory: &mut Memory,
+    now: Duration,
+) -> Vec<u8> {
     let mut options = Vec::new();
     let own = Several(vec![Identifier::Own]);
     for id in &fields.client_id.as_ref().unwrap_or(&own).0 {
@@ -205,10 +258,19 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memo
     for id in &fields.server_id.as_ref().unwrap_or(&usual).0 {
         options.push(option(SERVER_ID, identifier(id, client, memory)));
     }
-    if let Elapsed::Hundredths(time) = fields.elapsed.unwrap_or(Elapsed::Hundredths(0)) {
-        options.push(option(ELAPSED_TIME, &time.to_be_bytes()));
+    let elapsed = match fields.elapsed {
+        None => Some(0),
+        Some(Elapsed::Absent) => None,
+        Some(Elapsed::Is(value)) => Some(value),
+        Some(Elapsed::Counted(unit)) => {
+            let units = now.saturating_sub(memory.began).as_millis() / unit.as_millis();
+            Some(u16::try_from(units).unwrap_or(u16::MAX))
+        }
+    };
+    if let Some(elapsed) = elapsed {
+        options.push(option(ELAPSED_TIME, &elapsed.to_be_bytes()));
     }
-    if fields.rapid_commit {
+    if fields.rapid_commit == Some(true) {
         options.push(option(RAPID_COMMIT, &[]));
     }
     if let Some(codes) = &fields.oro {
@@ -220,16 +282,26 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memo
         (IA_TA, &fields.ia_ta),
         (IA_PD, &fields.ia_pd),
     ] {
-        for ia in &ias.0 {
+        for ia in ias.iter().flat_map(|it| &it.0) {
             for iaid in (ia.iaid..=u32::MAX).take(ia.count.unwrap_or(1) as usize) {
                 options.push(ia_option(message_type, code, ia, iaid, memory));
             }
         }
     }
-    options.extend(fields.options.iter().map(raw));
+    options.extend(fields.options.iter().flatten().map(raw));
     let authentications = authentications(message_type, fields, client, memory);
     options.extend(authentications.iter().map(|it| it.option.clone()));
-    if fields.reverse {
+    if let Some(order) = &fields.order {
+        // Stable, so that options of one code and all that are not named stay as they are.
+        options.sort_by_key(|it| {
+            order
+                .0
+                .iter()
+                .position(|code| it.starts_with(&code.0.to_be_bytes()))
+                .unwrap_or(usize::MAX)
+        });
+    }
+    if fields.reverse == Some(true) {
         options.reverse();
     }
     let [_, xid @ ..] = memory.xid.to_be_bytes();
@@ -251,26 +323,43 @@ fn identifier<'a>(id: &'a Identifier, client: &'a Client, memory: &'a Memory) ->
 }
 
 fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -> Vec<u8> {
+    let given = memory.ias.get(&(code, iaid));
     let mut octets = iaid.to_be_bytes().to_vec();
     if code != IA_TA {
-        octets.extend(ia.t1.to_be_bytes());
-        octets.extend(ia.t2.to_be_bytes());
+        let wish = |said, given: fn(&Given) -> u32| match said {
+            None => 0,
+            Some(Wish::Secs(secs)) => secs,
+            Some(Wish::Given) => memory.ias.get(&(code, iaid)).map_or(0, given),
+        };
+        octets.extend(wish(ia.t1, |it| it.t1).to_be_bytes());
+        octets.extend(wish(ia.t2, |it| it.t2).to_be_bytes());
     }
     match &ia.leases {
         Some(leases) => octets.extend(leases.0.iter().flat_map(lease_option)),
         None => {
             let names_leases = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE];
-            let held = memory.leases.get(&(code, iaid));
-            let held = held.filter(|_| names_leases.contains(&message_type));
-            octets.extend(
-                held.into_iter()
-                    .flatten()
-                    .flat_map(|it| lease_option(&Lease::from(*it))),
-            );
+            let given = given.filter(|_| names_leases.contains(&message_type));
+            for lease in given.iter().flat_map(|it| &it.leases) {
+                octets.extend(lease_option(&carried(lease, ia.lifetimes)));
+            }
         }
     }
-    octets.extend(ia.options.iter().flat_map(raw));
+    octets.extend(ia.options.iter().flatten().flat_map(raw));
     option(code, &octets)
+}
+
+/// A lease as a client lists it that has it from a server.
+fn carried(given: &Lease, lifetimes: Option<Lifetimes>) -> Lease {
+    let (preferred, valid) = match lifetimes {
+        None => (0, 0),
+        Some(Lifetimes::Given) => (given.preferred, given.valid),
+        Some(Lifetimes::Are { preferred, valid }) => (preferred, valid),
+    };
+    Lease {
+        preferred,
+        valid,
+        ..Lease::from(given.block)
+    }
 }
 
 fn lease_option(lease: &Lease) -> Vec<u8> {

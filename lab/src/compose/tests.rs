@@ -11,6 +11,7 @@ fn client() -> Client {
         duid: vec![0, 3, 0, 1, 2],
         address: "fe80::c1".parse().expect("an address"),
         key: None,
+        model: None,
     }
 }
 
@@ -18,12 +19,12 @@ fn sent(message: Message, relay: Vec<Hop>) -> Datagram {
     let send = Send {
         from: "first".into(),
         transport: Transport {
-            relay,
+            relay: Some(relay),
             ..Transport::default()
         },
         message,
     };
-    datagram(&send, &client(), &mut Memory::default(), 7)
+    datagram(&send, &client(), &mut Memory::default(), 7, Duration::ZERO)
 }
 
 fn solicit(fields: Fields) -> Tree {
@@ -71,13 +72,13 @@ fn an_option_may_lie_about_its_length() {
     let tree = solicit(Fields {
         elapsed: Some(Elapsed::Absent),
         client_id: Some(Several(vec![])),
-        options: vec![RawOption {
+        options: Some(vec![RawOption {
             code: Code(7),
             hex: Hex(vec![5]),
             text: String::new(),
             zeros: 0,
             length: Some(2),
-        }],
+        }]),
         ..Fields::default()
     });
     assert!(tree.options.list.is_empty());
@@ -122,10 +123,11 @@ fn ia() -> impl Strategy<Value = Ia> {
     (any::<[u32; 3]>(), leases).prop_map(|([iaid, t1, t2], leases)| Ia {
         iaid,
         count: None,
-        t1,
-        t2,
+        t1: Some(Wish::Secs(t1)),
+        t2: Some(Wish::Secs(t2)),
+        lifetimes: None,
         leases: Some(Several(leases)),
-        options: vec![],
+        options: None,
     })
 }
 
@@ -144,10 +146,11 @@ fn read_back(option: &Opt) -> Option<Ia> {
     Some(Ia {
         iaid: *iaid,
         count: None,
-        t1: *t1,
-        t2: *t2,
+        t1: Some(Wish::Secs(*t1)),
+        t2: Some(Wish::Secs(*t2)),
+        lifetimes: None,
         leases: Some(Several(leases.collect::<Option<_>>()?)),
-        options: vec![],
+        options: None,
     })
 }
 
@@ -164,11 +167,11 @@ proptest! {
     ) {
         let fields = Fields {
             xid: Some(xid),
-            elapsed: Some(Elapsed::Hundredths(time)),
+            elapsed: Some(Elapsed::Is(time)),
             oro: Some(Several(requested.iter().copied().map(Code).collect())),
-            ia_na: Several(ia_na.clone()),
-            ia_pd: Several(ia_pd.clone()),
-            reverse,
+            ia_na: Some(Several(ia_na.clone())),
+            ia_pd: Some(Several(ia_pd.clone())),
+            reverse: Some(reverse),
             ..Fields::default()
         };
         let datagram = sent(Message::Client(message_type, fields), vec![]);
@@ -217,7 +220,7 @@ mod authenticated {
                 transport: Transport::default(),
                 message: Message::Client(*message_type, fields.clone()),
             };
-            datagram(&send, &client, &mut memory, 7).payload
+            datagram(&send, &client, &mut memory, 7, Duration::ZERO).payload
         };
         messages.iter().map(say).collect()
     }
@@ -289,7 +292,7 @@ mod authenticated {
     #[test]
     fn a_mac_covers_the_options_behind_it() {
         let reversed = Fields {
-            reverse: true,
+            reverse: Some(true),
             ..Fields::default()
         };
         let said = said(&[(3, reversed)]);

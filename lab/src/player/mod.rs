@@ -262,7 +262,7 @@ impl<'a> Player<'a> {
             self.questions.clear();
         }
         let memory = self.memories.entry(&client.name).or_default();
-        let datagram = compose::datagram(send, client, memory, self.xid);
+        let datagram = compose::datagram(send, client, memory, self.xid, self.clock);
         self.xid += 1;
         self.transcript
             .sent(self.clock, &client.name, datagram.clone());
@@ -424,9 +424,10 @@ fn is(datagram: &Datagram, message_type: u8) -> bool {
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.
 fn leg(exchange: &Exchange, message_type: u8) -> Send {
     let solicits = message_type == SOLICIT;
-    let ias = |ias: &Several<Ia>| {
+    let ias = |ias: &Option<Several<Ia>>| {
         let mut ias = ias.clone();
-        for ia in ias.0.iter_mut().filter(|_| !solicits) {
+        let requested = ias.iter_mut().filter(|_| !solicits);
+        for ia in requested.flat_map(|it| &mut it.0) {
             ia.leases = None;
         }
         ias
@@ -444,7 +445,7 @@ fn leg(exchange: &Exchange, message_type: u8) -> Send {
                 ia_na: ias(&exchange.ia_na),
                 ia_pd: ias(&exchange.ia_pd),
                 oro: exchange.oro.clone(),
-                rapid_commit: exchange.rapid_commit,
+                rapid_commit: exchange.rapid_commit.then_some(true),
                 options: exchange.options.clone(),
                 ..Fields::default()
             },

@@ -2,12 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::words::{nearest, reword};
-use super::{Expected, Scenario, Step};
+use super::{Expected, Scenario, Step, model};
 
 /// Why a file is no scenario.
 #[derive(Debug, thiserror::Error)]
@@ -66,8 +67,11 @@ impl Scenario {
                 reason: reword(reason.get(..end).unwrap_or(&reason)),
             }
         };
-        let scenario: Self = serde_yaml::from_str(text).map_err(|error| refuse(&error))?;
-        match scenario.first_fault() {
+        let mut scenario: Self = serde_yaml::from_str(text).map_err(|error| refuse(&error))?;
+        let fault = scenario
+            .find_models(path)
+            .or_else(|| scenario.first_fault());
+        match fault {
             None => Ok(scenario),
             Some(fault) => {
                 // A second reading, which fails at the step in question, tells where that is.
@@ -78,6 +82,31 @@ impl Scenario {
                 }
             }
         }
+    }
+
+    /// Looks up the models of the clients. Its own goes by the name of the file.
+    fn find_models(&mut self, path: &Path) -> Option<Fault> {
+        let (folder, name) = (path.parent().unwrap_or(path), path.file_stem());
+        let own = self.model.as_ref().zip(name);
+        let unused = own.filter(|(_, name)| {
+            let clients = self.clients.0.iter().filter_map(|it| it.model.as_ref());
+            !clients.map(|it| it.name.as_str()).any(|it| *it == **name)
+        });
+        let fault = |key, reason| Fault {
+            key,
+            index: None,
+            reason,
+        };
+        if let Some((_, name)) = unused {
+            let name = name.to_string_lossy();
+            let reason = format!("no client has this model: give one `client: {name}`");
+            return Some(fault("model", reason));
+        }
+        let found = self.clients.resolve(|wanted| match own {
+            Some((model, name)) if *wanted == *name => Ok(Arc::new(model.clone())),
+            _ => model::find(wanted, folder),
+        });
+        found.err().map(|reason| fault("clients", reason))
     }
 
     /// What the forms of single values cannot rule out.

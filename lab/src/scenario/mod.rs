@@ -5,20 +5,25 @@
 
 mod authentication;
 mod load;
+pub mod model;
 mod step;
 mod value;
 mod words;
 
 pub use authentication::Authentication;
 pub use load::Error;
+pub use model::Model;
 pub use step::{
     Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Reload, Remove,
     Restart, Send, Source, Step, Target, Transport,
 };
-pub use value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
+pub use value::{
+    Block, Code, Elapsed, Hex, Identifier, Lifetimes, MessageType, Opaque, Several, Span, Wish,
+};
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
@@ -37,6 +42,9 @@ pub struct Scenario {
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,
+    /// What is typical of a client that this scenario is about, under the name of the file.
+    #[serde(default)]
+    pub model: Option<Model>,
     /// The text of `dhcp6s.conf`; the interface is `eth0`.
     #[serde(default)]
     pub config: String,
@@ -82,6 +90,19 @@ pub struct Client {
     pub address: Ipv6Addr,
     /// What it authenticates its messages with.
     pub key: Option<Key>,
+    /// What is typical of it, if it has a model.
+    pub model: Option<Modelled>,
+}
+
+/// The model of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modelled {
+    /// The name of the model.
+    pub name: String,
+    /// What it says; nothing until it was looked up.
+    pub model: Arc<Model>,
+    /// Whether the scenario says what the client's DUID is.
+    own_duid: bool,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -97,6 +118,31 @@ impl Clients {
     pub fn get(&self, name: &str) -> Option<&Client> {
         self.0.iter().find(|it| it.name == name)
     }
+
+    /// Looks the models of all clients up.
+    ///
+    /// # Errors
+    /// There is no such model, as the lookup says.
+    pub fn resolve(
+        &mut self,
+        find: impl Fn(&str) -> Result<Arc<Model>, String>,
+    ) -> Result<(), String> {
+        for (index, client) in self.0.iter_mut().enumerate() {
+            let Some(modelled) = &mut client.model else {
+                continue;
+            };
+            modelled.model = find(&modelled.name)?;
+            if let (false, Some(duid)) = (modelled.own_duid, modelled.model.duid(number(index))) {
+                client.duid = duid;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last octet of the DUID and the address of a client, unless the scenario says otherwise.
+fn number(index: usize) -> u8 {
+    0xc1_u8.wrapping_add(u8::try_from(index).unwrap_or(u8::MAX))
 }
 
 impl<'de> Deserialize<'de> for Clients {
@@ -107,6 +153,7 @@ impl<'de> Deserialize<'de> for Clients {
             duid: Option<Hex>,
             address: Option<Ipv6Addr>,
             key: Option<Key>,
+            client: Option<String>,
         }
         struct ClientsVisitor;
         impl<'de> Visitor<'de> for ClientsVisitor {
@@ -119,8 +166,8 @@ impl<'de> Deserialize<'de> for Clients {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Clients, A::Error> {
                 let mut clients = Vec::new();
                 while let Some((name, written)) = map.next_entry::<String, Written>()? {
-                    let number = u8::try_from(clients.len()).unwrap_or(u8::MAX);
-                    let last = 0xc1_u8.wrapping_add(number);
+                    let last = number(clients.len());
+                    let own_duid = written.duid.is_some();
                     clients.push(Client {
                         name,
                         duid: written
@@ -130,6 +177,11 @@ impl<'de> Deserialize<'de> for Clients {
                             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last))
                         }),
                         key: written.key,
+                        model: written.client.map(|name| Modelled {
+                            name,
+                            model: Arc::default(),
+                            own_duid,
+                        }),
                     });
                 }
                 Ok(Clients(clients))
