@@ -14,7 +14,7 @@ use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
 use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_DUID};
 use crate::scenario::{
-    Block, Client, Elapsed, Fields, Hop, Ia, Identifier, Lease, Lifetimes, Message, Model,
+    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Lifetimes, Message, Model,
     RawOption, Send, Several, Wish,
 };
 
@@ -226,14 +226,30 @@ fn relay_level(
     let mut octets = vec![message_type, hops.unwrap_or(u8::MAX)];
     octets.extend(hop.link.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
     octets.extend(hop.peer.unwrap_or(peer).octets());
+    let mut options = Vec::new();
     if let Some(id) = &hop.interface_id {
-        octets.extend(option(INTERFACE_ID, &id.0));
+        options.push(option(INTERFACE_ID, &id.0));
     }
     if let Some(inner) = inner {
-        octets.extend(option(RELAY_MESSAGE, inner));
+        options.push(option(RELAY_MESSAGE, inner));
     }
-    octets.extend(hop.options.iter().flat_map(raw));
+    options.extend(hop.options.iter().map(raw));
+    put_in_order(&mut options, &hop.order);
+    octets.extend(options.concat());
     octets
+}
+
+/// Puts options with these codes first. Those of one code and all others stay in their order.
+fn put_in_order(options: &mut [Vec<u8>], order: &Several<Code>) {
+    let rank = |option: &Vec<u8>| {
+        let place = order.0.iter().position(|code| has_code(option, *code));
+        place.unwrap_or(usize::MAX)
+    };
+    options.sort_by_key(rank);
+}
+
+fn has_code(option: &[u8], code: Code) -> bool {
+    option.starts_with(&code.0.to_be_bytes())
 }
 
 /// A message between client and server.
@@ -291,15 +307,11 @@ fn message(
     options.extend(fields.options.iter().flatten().map(raw));
     let authentications = authentications(message_type, fields, client, memory);
     options.extend(authentications.iter().map(|it| it.option.clone()));
+    if let Some(codes) = &fields.without {
+        options.retain(|it| !codes.0.iter().any(|code| has_code(it, *code)));
+    }
     if let Some(order) = &fields.order {
-        // Stable, so that options of one code and all that are not named stay as they are.
-        options.sort_by_key(|it| {
-            order
-                .0
-                .iter()
-                .position(|code| it.starts_with(&code.0.to_be_bytes()))
-                .unwrap_or(usize::MAX)
-        });
+        put_in_order(&mut options, order);
     }
     if fields.reverse == Some(true) {
         options.reverse();
@@ -329,6 +341,8 @@ fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -
         let wish = |said, given: fn(&Given) -> u32| match said {
             None => 0,
             Some(Wish::Secs(secs)) => secs,
+            // Who solicits has nothing, or gives up what it had.
+            Some(Wish::Given) if message_type == SOLICIT => 0,
             Some(Wish::Given) => memory.ias.get(&(code, iaid)).map_or(0, given),
         };
         octets.extend(wish(ia.t1, |it| it.t1).to_be_bytes());

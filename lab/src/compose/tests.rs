@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dissect::{self, Head, Opt};
-use crate::scenario::{Code, Hex, Transport};
+use crate::scenario::{Hex, Transport};
 use proptest::prelude::*;
 
 fn client() -> Client {

@@ -92,6 +92,7 @@ impl Fields {
             options: said.options.or_else(|| base.options.clone()),
             auth: said.auth.or_else(|| base.auth.clone()),
             order: said.order.or_else(|| base.order.clone()),
+            without: said.without.or_else(|| base.without.clone()),
             reverse: said.reverse.or(base.reverse),
             truncate: said.truncate.or(base.truncate),
             append: said.append.or_else(|| base.append.clone()),

@@ -123,6 +123,8 @@ pub struct Hop {
     pub interface_id: Option<Opaque>,
     /// Further options, behind the message.
     pub options: Vec<RawOption>,
+    /// The options that come first, in this order; the others follow in the usual one.
+    pub order: Several<Code>,
 }
 
 /// What stands in a client's message. Everything that is not said is as the client's model has it, and else as a
@@ -158,6 +160,8 @@ pub struct Fields {
     pub auth: Option<Several<Authentication>>,
     /// The options that come first, in this order; the others follow in the usual one.
     pub order: Option<Several<Code>>,
+    /// Options that are left out, whatever else is said or typical.
+    pub without: Option<Several<Code>>,
     /// Turns the order of all options round.
     pub reverse: Option<bool>,
     /// Keeps only so many octets of the message.

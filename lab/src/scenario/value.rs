@@ -296,7 +296,7 @@ impl<'de> Deserialize<'de> for Elapsed {
 pub enum Wish {
     /// So many seconds.
     Secs(u32),
-    /// What the server gave it last; 0 before that.
+    /// What the server gave it last; 0 before that, and in a Solicit.
     Given,
 }
 
