@@ -7,17 +7,42 @@ use std::time::Duration;
 
 use crate::clients::site::Site;
 use crate::ladder;
+use crate::link;
 use crate::player;
+use crate::program;
 use crate::rig::server::{PATIENCE, Program};
 use crate::rig::{Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError};
 use crate::scenario::Scenario;
+use crate::status::{FAILED, LACKING, PASSED};
+
+/// Nothing: there is nothing to choose.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct DemoArguments {}
+
+/// Shows it, and returns the exit status.
+pub fn run(_: &DemoArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    let outcome = match link::available() {
+        Ok(()) => program::server()
+            .and_then(|server| {
+                link::remove_on_signal()?;
+                show(server, out)
+            })
+            .map_err(|error| (FAILED, error.to_string())),
+        Err(error) => Err((LACKING, error.to_string())),
+    };
+    match outcome {
+        Ok(()) => PASSED,
+        Err((status, text)) => {
+            // Without standard error there is nobody to tell.
+            let _ = writeln!(err, "dhcp6lab: {text}");
+            status
+        }
+    }
+}
 
 /// Makes two namespaces joined by a cable, starts the server in one, plays a client in the other, and
 /// prints the exchange as a ladder. Everything is gone afterwards.
-///
-/// # Errors
-/// There can be no namespaces here, the server does not start, or it answers wrongly.
-pub fn run(server: PathBuf, out: &mut dyn Write) -> Result<(), RigError> {
+fn show(server: PathBuf, out: &mut dyn Write) -> Result<(), RigError> {
     let scenario = Scenario::parse(Path::new("demo.yaml"), include_str!("demo.yaml"))
         .map_err(|error| RigError(error.to_string()))?;
     let mut say = |text: &str| match writeln!(out, "{text}") {

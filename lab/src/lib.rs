@@ -13,6 +13,7 @@ pub mod lens;
 pub mod link;
 pub mod load;
 pub mod normalise;
+pub mod peer;
 pub mod player;
 pub mod program;
 pub mod recording;

@@ -1,13 +1,11 @@
 //! The `dhcp6lab` program: arguments → what is to be done → exit status.
 
-use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::run::{self, RunArguments};
-use dhcp6lab::{demo, link, program, status};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -24,116 +22,19 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Plays scenarios.
-    Run(Run),
+    Run(RunArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// root, and the original.
-    Differences(Differences),
+    Differences(DifferencesArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
-    Demo,
-}
-
-#[derive(Debug, clap::Args)]
-struct Run {
-    /// Scenarios, and folders of scenarios.
-    #[arg(required = true)]
-    paths: Vec<PathBuf>,
-    /// Where to play them: in process, over a real link, or both. Both, if not said, where this machine
-    /// lets us make links.
-    #[arg(long, value_enum)]
-    rig: Option<RigChoice>,
-    /// The server to test over a real link, if not the one of this workspace. If it is the original one (say
-    /// `wide:FILE` where the program does not tell), what it does is compared with what ours does.
-    #[arg(long, value_name = "FILE")]
-    server: Option<PathBuf>,
-    /// Makes what happens the snapshot, where it is another or there is none.
-    #[arg(long)]
-    bless: bool,
-    /// Lists the scenarios that are on purpose unlike the original server, with the reasons, and plays nothing.
-    #[arg(long)]
-    differs: bool,
-    /// Writes the datagrams of every scenario to a capture in this folder.
-    #[arg(long, value_name = "FOLDER")]
-    pcap: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-struct Differences {
-    /// Scenarios, and folders of scenarios.
-    #[arg(default_value = "scenarios")]
-    paths: Vec<PathBuf>,
-    /// The original server, if it is not installed as /usr/sbin/dhcp6s.
-    #[arg(long, value_name = "FILE")]
-    server: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum RigChoice {
-    /// The engine in process, with a virtual clock.
-    Sim,
-    /// The program in a network namespace behind a TAP; needs root.
-    Live,
-    /// One after the other.
-    Both,
-}
-
-impl From<Run> for RunArguments {
-    fn from(run: Run) -> Self {
-        let (sim, live, lacking) = match run.rig {
-            Some(RigChoice::Sim) => (true, false, None),
-            Some(RigChoice::Live) => (false, true, None),
-            Some(RigChoice::Both) => (true, true, None),
-            None => match link::available() {
-                Ok(()) => (true, true, None),
-                Err(error) => (true, false, Some(error.to_string())),
-            },
-        };
-        Self {
-            paths: run.paths,
-            sim,
-            live,
-            lacking,
-            server: run.server,
-            bless: run.bless,
-            differs: run.differs,
-            strict: std::env::var_os("CI").is_some_and(|it| it == "true"),
-            pcap: run.pcap,
-        }
-    }
+    Demo(DemoArguments),
 }
 
 fn main() -> ExitCode {
-    let status = match Arguments::parse().command {
-        Command::Run(arguments) => run::run(
-            &arguments.into(),
-            &mut std::io::stdout(),
-            &mut std::io::stderr(),
-        ),
-        Command::Differences(Differences { paths, server }) => differences::run(
-            &DifferencesArguments { paths, server },
-            &mut std::io::stdout(),
-            &mut std::io::stderr(),
-        ),
-        Command::Demo => demo(&mut std::io::stdout(), &mut std::io::stderr()),
-    };
-    ExitCode::from(status)
-}
-
-fn demo(out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let outcome = match link::available() {
-        Ok(()) => program::server()
-            .and_then(|server| {
-                link::remove_on_signal()?;
-                demo::run(server, out)
-            })
-            .map_err(|error| (status::FAILED, error.to_string())),
-        Err(error) => Err((status::LACKING, error.to_string())),
-    };
-    match outcome {
-        Ok(()) => status::PASSED,
-        Err((status, text)) => {
-            // Without standard error there is nobody to tell.
-            let _ = writeln!(err, "dhcp6lab: {text}");
-            status
-        }
-    }
+    let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
+    ExitCode::from(match Arguments::parse().command {
+        Command::Run(arguments) => run::run(&arguments, out, err),
+        Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Demo(arguments) => demo::run(&arguments, out, err),
+    })
 }

@@ -17,6 +17,8 @@ use crate::rig::{Datagram, SERVER_ADDRESS};
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     entries: Vec<Entry>,
+    /// The step that is being played.
+    step: usize,
 }
 
 /// One thing that happened.
@@ -24,6 +26,8 @@ pub struct Transcript {
 pub struct Entry {
     /// When, since the start of the scenario.
     pub at: Duration,
+    /// The number of the step that it belongs to, from 1; 0 if there are no steps.
+    pub step: usize,
     /// What.
     pub what: What,
 }
@@ -54,6 +58,11 @@ const DELAYED: u8 = 2;
 const RUN_MIN: usize = 17;
 
 impl Transcript {
+    /// What is written down from now on belongs to the step with that number, from 1.
+    pub fn begin_step(&mut self, number: usize) {
+        self.step = number;
+    }
+
     /// A client's datagram; `at` is the time since the start of the scenario.
     pub fn sent(&mut self, at: Duration, by: &str, datagram: Datagram) {
         let by = by.to_owned();
@@ -94,7 +103,8 @@ impl Transcript {
     }
 
     fn push(&mut self, at: Duration, what: What) {
-        self.entries.push(Entry { at, what });
+        let step = self.step;
+        self.entries.push(Entry { at, step, what });
     }
 
     /// Everything that happened, in order.
@@ -120,6 +130,16 @@ impl Transcript {
     /// The transcript as text, without what a lens leaves out.
     #[must_use]
     pub fn render_through(&self, names: &Names, lens: Lens) -> String {
+        self.pieces(names, lens).concat()
+    }
+
+    /// The text of each entry: together they are the transcript as text.
+    #[must_use]
+    pub fn render_entries(&self, names: &Names) -> Vec<String> {
+        self.pieces(names, Lens::default())
+    }
+
+    fn pieces(&self, names: &Names, lens: Lens) -> Vec<String> {
         let mut page = Page {
             names: names.clone(),
             lens,
@@ -127,15 +147,16 @@ impl Transcript {
             from_server: false,
             mac: None,
         };
-        for entry in &self.entries {
+        let piece = |entry: &Entry| {
             match &entry.what {
                 What::Note(note) => page.line(0, note),
                 What::Ended(how) => page.line(0, &format!("✗ the server ended: {how}")),
                 What::Sent { by, datagram } => page.sent(by, datagram),
                 What::Received(datagram) => page.received(datagram),
             }
-        }
-        page.text
+            std::mem::take(&mut page.text)
+        };
+        self.entries.iter().map(piece).collect()
     }
 }
 

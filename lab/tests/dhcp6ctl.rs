@@ -13,6 +13,7 @@ use dhcp6lab::link::Namespace;
 use dhcp6lab::link::owner::temporary_folder;
 use dhcp6lab::link::watch::Assigned;
 use dhcp6lab::program::{ORIGINAL, control_command};
+use dhcp6lab::rig::product::Product;
 use dhcp6lab::rig::server::{PATIENCE, Program};
 use frame::KEY_FILE;
 use rstest::rstest;
@@ -37,7 +38,7 @@ impl Whose {
     fn server(self) -> Program {
         match self {
             Self::Ours => server::path().as_path().into(),
-            Self::Original => Program::Wide(ORIGINAL.0.into()),
+            Self::Original => Program::Foreign(Product::Wide, ORIGINAL.0.into()),
         }
     }
 

@@ -10,11 +10,14 @@ use crate::run::load;
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 
 /// What is to be compared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Example: dhcp6lab differences > docs/differences.md")]
 pub struct DifferencesArguments {
     /// Scenarios, and folders of scenarios.
+    #[arg(default_value = "scenarios")]
     pub paths: Vec<PathBuf>,
-    /// The original server, if it is not where its package puts it.
+    /// The original server, if it is not installed as /usr/sbin/dhcp6s.
+    #[arg(long, value_name = "FILE")]
     pub server: Option<PathBuf>,
 }
 

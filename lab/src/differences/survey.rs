@@ -197,7 +197,7 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
 fn play(scenario: &Scenario, original: &Path) -> Result<Outcome, RigError> {
     let setup = scenario.setup();
     let ours = watch(scenario, Sim::start(&setup)?)?;
-    let program = Program::Wide(original.to_owned());
+    let program = Program::Foreign(Product::Wide, original.to_owned());
     let theirs = match Live::try_to_start(&setup, program)? {
         Ok(live) => watch(scenario, live)?,
         Err(Ended { how, .. }) => {

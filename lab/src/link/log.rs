@@ -1,8 +1,8 @@
 //! What a program prints, line by line, as it comes.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read};
-use std::os::fd::{AsFd, BorrowedFd};
-use std::process::ChildStderr;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -12,10 +12,10 @@ use crate::link::{Error, wait};
 /// How much a program may say before anybody listens.
 const PIPE_BYTES: i32 = 1 << 20;
 
-/// The standard error of a program, read without waiting for it.
+/// What a program prints, read without waiting for it.
 #[derive(Debug)]
 pub struct Log {
-    pipe: ChildStderr,
+    pipe: File,
     text: Vec<u8>,
     /// Where the first line begins that has not been handed out.
     read: usize,
@@ -23,11 +23,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// Takes the reading end of a program's standard error.
+    /// Takes the reading end of a pipe whose other end the program alone has.
     ///
     /// # Errors
     /// The pipe cannot be read without waiting.
-    pub fn new(pipe: ChildStderr) -> Result<Self, Error> {
+    pub fn new(pipe: impl Into<OwnedFd>) -> Result<Self, Error> {
+        let pipe = File::from(pipe.into());
         fcntl(&pipe, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))
             .map_err(|errno| Error::system("set up the pipe of a log", errno))?;
         // A program whose log is full waits until somebody reads it, and the reader may be busy waiting for

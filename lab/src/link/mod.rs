@@ -31,7 +31,7 @@ pub mod watch;
 pub use cable::Cable;
 pub use netns::Namespace;
 pub use process::Process;
-pub use signal::remove_on_signal;
+pub use signal::{Interruption, interruptible, remove_on_signal};
 pub use station::Station;
 pub use tap::Tap;
 

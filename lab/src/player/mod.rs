@@ -68,20 +68,37 @@ impl fmt::Display for Failure {
 
 /// Plays a scenario to its end, or until the rig gives up.
 pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
-    run(scenario, rig, false)
+    run(scenario, rig, Manner::Ours)
+}
+
+/// Plays a scenario with another server than ours: as [`play`], but where a message is dropped nobody asks why.
+pub fn play_foreign(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
+    run(scenario, rig, Manner::Foreign)
 }
 
 /// Plays a scenario to its end and writes down what the server does, whatever that is. The only failures are
 /// those of the rig. If the server ends by itself, so does the transcript, and says how.
 pub fn watch(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
-    run(scenario, rig, true)
+    run(scenario, rig, Manner::Watched)
 }
 
-fn run(scenario: &Scenario, rig: &mut dyn Rig, watching: bool) -> Played {
+/// What a server is held to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Manner {
+    /// Everything.
+    Ours,
+    /// All but the reasons why it drops messages.
+    Foreign,
+    /// Nothing.
+    Watched,
+}
+
+fn run(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
     let mut player = Player {
         scenario,
         rig,
-        watching,
+        watching: manner == Manner::Watched,
+        foreign: manner == Manner::Foreign,
         ended: false,
         memories: HashMap::new(),
         transcript: Transcript::default(),
@@ -112,6 +129,8 @@ struct Player<'a> {
     rig: &'a mut dyn Rig,
     /// Whether nothing is expected.
     watching: bool,
+    /// Whether reasons to drop a message do not count.
+    foreign: bool,
     /// Whether the server has ended by itself.
     ended: bool,
     memories: HashMap<&'a str, Memory>,
@@ -145,6 +164,7 @@ impl<'a> Player<'a> {
             if self.ended {
                 break;
             }
+            self.transcript.begin_step(self.step);
             self.play(step)?;
         }
         self.settle()?;
@@ -314,6 +334,7 @@ impl<'a> Player<'a> {
         match expected {
             Expected::Message(message_type) => self.expect_message(*message_type),
             Expected::Silence => self.expect_nothing(None),
+            Expected::Dropped(_) if self.foreign => self.expect_nothing(None),
             Expected::Dropped(reason) => {
                 let dropped = self.drops.pop_front();
                 self.expect_nothing(dropped.as_deref());

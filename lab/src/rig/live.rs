@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::link::{Namespace, Station, Tap};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
-use crate::rig::product::{Order, Said};
+use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
     Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
@@ -148,7 +148,11 @@ impl Live {
     /// Tells the server to do something, and waits until it says whether it has.
     fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
         self.obeyed = None;
-        self.server.tell(order)?;
+        match self.server.tell(order)? {
+            Told::Waiting => {}
+            Told::Done(done) => return Ok(done),
+            Told::Restart => return self.restart(None).map(|()| true),
+        }
         let until = Instant::now() + PATIENCE;
         loop {
             self.collect()?;

@@ -18,8 +18,9 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::operator;
-use crate::rig::product::{self, Ear, Files, KEY_FILE, Order, Product, Said, Way};
+use crate::rig::product::{
+    self, Ear, Ending, Files, KEY_FILE, Order, Post, Product, Said, Scene, Told,
+};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -38,8 +39,12 @@ pub enum Program {
     Binary(PathBuf),
     /// An image that podman has, by its name.
     Image(String),
-    /// The original server, WIDE's `dhcp6s`.
-    Wide(PathBuf),
+    /// Another server than ours, in a file that can be run.
+    Foreign(Product, PathBuf),
+    /// Any command line for a shell. These words stand for something else in it: `{config}` for the configuration
+    /// file, which has the scenario's text as it is, `{interface}`, `{duid}` for a DUID file as the original server
+    /// writes it, `{leases}` for a folder on the disk of the leases, and `{folder}` for one beside it.
+    Command(String),
 }
 
 impl Program {
@@ -48,7 +53,8 @@ impl Program {
     pub fn product(&self) -> Product {
         match self {
             Self::Binary(_) | Self::Image(_) => Product::Dhcp6s,
-            Self::Wide(_) => Product::Wide,
+            Self::Foreign(product, _) => *product,
+            Self::Command(_) => Product::Command,
         }
     }
 }
@@ -81,7 +87,7 @@ pub struct Server {
 struct Running {
     process: Process,
     log: Log,
-    ear: Ear,
+    ear: Box<dyn Ear>,
 }
 
 impl Server {
@@ -120,8 +126,9 @@ impl Server {
         if let Program::Image(_) = server.program {
             server.give_to(CONTAINER_USER)?;
         }
-        let product = server.program.product();
-        product.lay_out(server.folder.path(), &server.namespace)?;
+        let adapter = server.program.product().adapter();
+        let leases = server.path(LEASES);
+        adapter.lay_out(server.files(&leases), &server.namespace)?;
         Ok(server)
     }
 
@@ -175,12 +182,33 @@ impl Server {
         }
     }
 
-    /// Gives it a configuration, which it reads when it starts.
+    /// Gives it a configuration, which it reads when it starts, in the words of `dhcp6s.conf`; other servers get it
+    /// in their own.
     ///
     /// # Errors
-    /// The file cannot be written.
+    /// The file cannot be written, or this server cannot do that.
     pub fn configure(&self, config: &str) -> Result<(), RigError> {
-        self.write("dhcp6s.conf", config.as_bytes())
+        let addresses = self.namespace.run(product::addresses);
+        let addresses = addresses
+            .map_err(|error| RigError(format!("cannot read the addresses of the link: {error}")))?;
+        let leases = self.path(LEASES);
+        let scene = Scene {
+            text: config,
+            addresses: &addresses,
+            files: self.files(&leases),
+        };
+        let adapter = self.program.product().adapter();
+        let text = adapter
+            .translate(&scene)
+            .map_err(|error| RigError(format!("{}: {error}", adapter.name())))?;
+        self.write(adapter.config_file(), text.as_bytes())
+    }
+
+    fn files<'a>(&'a self, leases: &'a Path) -> Files<'a> {
+        Files {
+            folder: self.folder.path(),
+            leases: self.leases.as_deref().unwrap_or(leases),
+        }
     }
 
     /// Gives it another key file, which it reads when it starts, instead of the lab's own. Without a key it opens no
@@ -228,12 +256,14 @@ impl Server {
     /// The program cannot be run.
     pub fn launch(&mut self) -> Result<(), RigError> {
         self.starts += 1;
-        let mut process = self.namespace.spawn(self.command())?;
-        let pipe = process.take_stderr().expect("it was asked for");
+        let failed = |error| RigError(format!("cannot make a pipe for a log: {error}"));
+        let (pipe, end) = io::pipe().map_err(failed)?;
+        let mut command = self.command();
+        command.stdout(end.try_clone().map_err(failed)?).stderr(end);
         self.running = Some(Running {
-            process,
+            process: self.namespace.spawn(command)?,
             log: Log::new(pipe)?,
-            ear: Ear::new(self.program.product()),
+            ear: self.program.product().adapter().ear(),
         });
         Ok(())
     }
@@ -253,10 +283,10 @@ impl Server {
         let Some(running) = &mut self.running else {
             return Err(self.failure("was not started"));
         };
-        let product = self.program.product();
+        let adapter = self.program.product().adapter();
         let until = Instant::now() + PATIENCE;
         loop {
-            if product.is_ready(&running.log.lines()?, &self.namespace) {
+            if adapter.is_ready(&running.log.lines()?, &self.namespace) {
                 return Ok(None);
             }
             if running.log.ended() {
@@ -266,29 +296,36 @@ impl Server {
             if now >= until {
                 return Err(self.failure("did not start"));
             }
-            let again = now.checked_add(product.look_again()).unwrap_or(until);
+            let again = now.checked_add(adapter.look_again()).unwrap_or(until);
             pause(&[running.log.as_fd()], again.min(until))?;
         }
     }
 
     fn command(&self) -> Command {
+        let leases = self.path(LEASES);
+        let files = self.files(&leases);
+        let adapter = self.program.product().adapter();
+        let arguments = adapter.arguments(files);
         let mut command = match &self.program {
-            Program::Binary(path) | Program::Wide(path) => {
+            Program::Binary(path) | Program::Foreign(_, path) => {
                 let mut command = Command::new(path);
-                command.arg("-f");
+                command.args(arguments);
                 command
             }
-            Program::Image(image) => self.container(image),
+            // Its entry point has the first one, which keeps the server in the foreground.
+            Program::Image(image) => {
+                let mut command = self.container(image);
+                command.args(arguments.iter().skip(1));
+                command
+            }
+            Program::Command(line) => {
+                let mut command = Command::new("sh");
+                command.args(["-c", &format!("exec {}", product::filled(line, files))]);
+                command
+            }
         };
-        let files = Files {
-            folder: self.folder.path(),
-            leases: &self.leases.clone().unwrap_or_else(|| self.path(LEASES)),
-        };
-        command
-            .args(self.program.product().arguments(files))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped());
+        command.envs(adapter.environment(files));
+        command.stdin(Stdio::null());
         command
     }
 
@@ -334,36 +371,43 @@ impl Server {
     /// Asks it to end and waits until it has.
     ///
     /// # Errors
-    /// It does not end, or not with success.
+    /// It does not end, or not with success where that is its way.
     pub fn stop(&mut self) -> Result<(), RigError> {
-        if !self.program.product().ends_in_order() {
-            return self.kill();
-        }
+        let ending = self.program.product().adapter().ending();
         let Some(running) = &mut self.running else {
             return Ok(());
         };
-        running.process.signal(Signal::SIGTERM)?;
-        self.until_ended()
+        match ending {
+            Ending::Success => {
+                running.process.signal(Signal::SIGTERM)?;
+                self.until_ended()
+            }
+            Ending::AnyStatus => {
+                running.process.signal(Signal::SIGTERM)?;
+                match running.process.wait(Instant::now() + PATIENCE)? {
+                    Some(_) => Ok(()),
+                    None => Err(self.failure("does not end")),
+                }
+            }
+            Ending::Killed => self.kill(),
+        }
     }
 
-    /// Tells it to do something. Its log says what it did.
+    /// Tells it to do something.
     ///
     /// # Errors
     /// It does not run, or cannot be told.
-    pub(super) fn tell(&self, order: &Order<'_>) -> Result<(), RigError> {
+    pub(super) fn tell(&self, order: &Order<'_>) -> Result<Told, RigError> {
         let Some(running) = &self.running else {
             return Err(self.failure("does not run"));
         };
-        match self
-            .program
-            .product()
-            .way_to_tell(order, self.folder.path())
-        {
-            Way::Signal(signal) => running.process.signal(signal)?,
-            Way::Command(command) => drop(self.namespace.command(command)?),
-            Way::Remove(duid, ia) => operator::remove(&self.namespace, duid, ia)?,
-        }
-        Ok(())
+        let leases = self.path(LEASES);
+        let post = Post {
+            files: self.files(&leases),
+            namespace: &self.namespace,
+            process: &running.process,
+        };
+        self.program.product().adapter().tell(order, &post)
     }
 
     /// Ends it at once.

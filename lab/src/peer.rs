@@ -1,0 +1,179 @@
+//! Other servers than ours: how command lines name them, which scenarios they can be held to, and to what.
+//!
+//! A scenario holds another server to its expectations and to the judge. It does not hold it to the snapshot, and where
+//! our server says why it drops a message, silence is enough.
+
+use std::fs;
+use std::net::Ipv6Addr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::player::{self, Played};
+use crate::program;
+use crate::rig::live::{ADVANCE_MAX, Live};
+use crate::rig::product::{Deed, Files, Product, Scene};
+use crate::rig::server::Program;
+use crate::rig::{Disk, RigError};
+use crate::scenario::{Scenario, Step};
+
+/// Why there is no such server.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The file is not one that can be run.
+    #[error("{}: not a server: {reason}", path.display())]
+    NoProgram {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// It is not on this machine.
+    #[error("{0}")]
+    Missing(String),
+}
+
+/// The server that a command line names: by a word (`kea`: where Debian puts it), a word and a file (`kea:FILE`), or
+/// a file, which is asked what it is; one that does not say is taken for ours.
+///
+/// # Errors
+/// There is no such server.
+pub fn named(server: &Path) -> Result<Program, Unusable> {
+    let text = server.to_string_lossy();
+    if let Some((word, file)) = text.split_once(':')
+        && let Some(product) = Product::by_word(word)
+    {
+        let path = PathBuf::from(file);
+        check(&path)?;
+        return Ok(program_of(product, path));
+    }
+    if let Some(product) = Product::by_word(&text) {
+        return installed(product);
+    }
+    check(server)?;
+    let product = Product::of(server).map_err(|error| Unusable::NoProgram {
+        path: server.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(program_of(
+        product.unwrap_or(Product::Dhcp6s),
+        server.to_owned(),
+    ))
+}
+
+/// The server of that kind, where Debian puts it; ours is that of the workspace.
+///
+/// # Errors
+/// It is not installed.
+pub fn installed(product: Product) -> Result<Program, Unusable> {
+    let missing = |error: RigError| Unusable::Missing(error.to_string());
+    let Some(home) = product.home() else {
+        return program::server().map(Program::Binary).map_err(missing);
+    };
+    let path = PathBuf::from(home.program);
+    if check(&path).is_err() {
+        return Err(Unusable::Missing(format!(
+            "{} is not installed as {}: Debian's package {} has it",
+            product.name(),
+            home.program,
+            home.package
+        )));
+    }
+    Ok(program_of(product, path))
+}
+
+fn program_of(product: Product, path: PathBuf) -> Program {
+    if product == Product::Dhcp6s {
+        return Program::Binary(path);
+    }
+    Program::Foreign(product, path)
+}
+
+/// Whether there is a program that can be run.
+fn check(path: &Path) -> Result<(), Unusable> {
+    let reason = match fs::metadata(path) {
+        Ok(it) if it.is_file() && it.permissions().mode() & 0o111 != 0 => return Ok(()),
+        Ok(_) => "it is no program".to_owned(),
+        Err(error) => error.to_string(),
+    };
+    Err(Unusable::NoProgram {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+/// Why a scenario says nothing about a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// The server cannot do what its configuration says, or cannot be told.
+    NotExpressible(String),
+    /// It has a step that cannot be played with that server.
+    NotPlayable(String),
+}
+
+/// What keeps a scenario from being played with a server, if anything does.
+#[must_use]
+pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
+    let steps = scenario.steps.iter();
+    let step = steps.filter_map(|step| unplayable(step, product)).next();
+    step.map(Obstacle::NotPlayable)
+        .or_else(|| inexpressible(scenario, product).map(Obstacle::NotExpressible))
+}
+
+fn unplayable(step: &Step, product: Product) -> Option<String> {
+    let deed = match step {
+        Step::Advance(span) => {
+            let most = ADVANCE_MAX.as_secs();
+            let long = span.0 > ADVANCE_MAX;
+            return long.then(|| format!("more than {most} s pass, which nobody can wait for"));
+        }
+        Step::Reload(reload) if reload.refused => {
+            return Some("it is about mistakes in a language that the server does not read".into());
+        }
+        Step::Crash(_) => Deed::Crash,
+        Step::Restart(_) => Deed::Restart,
+        Step::Reload(_) => Deed::Reload,
+        Step::Remove(_) => Deed::Remove,
+        Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
+        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) => return None,
+    };
+    product.cannot(deed).map(str::to_owned)
+}
+
+/// Why one of the configurations that the scenario gives the server cannot be said in its language, if so.
+fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
+    let later = scenario.steps.iter().filter_map(|step| match step {
+        Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
+        Step::Reload(it) => Some(it.config.as_str()),
+        Step::Remove(_)
+        | Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Advance(_)
+        | Step::Disk(_) => None,
+    });
+    let mut texts = std::iter::once(scenario.config.as_str()).chain(later);
+    let mut addresses = scenario.setup().addresses;
+    addresses.retain(|(address, _): &(Ipv6Addr, u8)| !address.is_unicast_link_local());
+    // Where its files are makes no difference to what can be said.
+    let files = Files {
+        folder: Path::new("/"),
+        leases: Path::new("/"),
+    };
+    texts.find_map(|text| {
+        let scene = Scene {
+            text,
+            addresses: &addresses,
+            files,
+        };
+        product.translate(&scene).err().map(|it| it.0)
+    })
+}
+
+/// Plays a scenario with another server, and holds it to what it may be held to.
+///
+/// # Errors
+/// There can be no link here, or the server does not start.
+pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
+    let mut rig = Live::start(&scenario.setup(), program)?;
+    Ok(player::play_foreign(scenario, &mut rig))
+}

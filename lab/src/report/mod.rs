@@ -1,0 +1,208 @@
+//! What came of a run, and how it is told: on the terminal, to CI, as JSON, as a page, and as captures.
+
+mod difference;
+pub mod page;
+mod terminal;
+
+pub use difference::{diff, hunks};
+pub use terminal::Terminal;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::player::{Failure, Played};
+
+/// How a scenario went on one rig.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// As the snapshot says.
+    Passed,
+    /// It went without failure and there is no snapshot, so nobody knows yet whether it is right.
+    New,
+    /// Its transcript was made the snapshot.
+    Blessed,
+    /// The original server does something else, as the scenario says; the reason, and what differs.
+    Explained {
+        /// Why.
+        reason: String,
+        /// Line by line.
+        lines: String,
+    },
+    /// It cannot be played on this rig; the reason.
+    Skipped(String),
+    /// Something happened that should not have.
+    Failed(Vec<Failure>),
+    /// The comparison with the original server found something wrong; what.
+    Wrong(String),
+    /// The transcript is another than that of the snapshot.
+    Differs,
+    /// It did not go as it did the first time.
+    Unsteady {
+        /// Which time that was, from 2.
+        time: usize,
+        /// What was different: `-` the first time, `+` this time.
+        lines: String,
+    },
+    /// The server did not start with the configuration of the scenario; what was said about that.
+    NotStarted(String),
+}
+
+/// What an outcome means for a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// It is as it should be.
+    Passed,
+    /// It is not.
+    Failed,
+    /// Nobody knows yet.
+    New,
+    /// It could not be played.
+    Skipped,
+}
+
+impl Class {
+    /// All of them, in the order of reports.
+    pub const ALL: [Self; 4] = [Self::Passed, Self::Failed, Self::New, Self::Skipped];
+
+    /// The word for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::New => "new",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// How a run went as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing failed.
+    Passed,
+    /// Something that should not have happened did.
+    Failed,
+    /// With one of the configurations the server does not start.
+    NotStarted,
+}
+
+/// One scenario that was played.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The file.
+    pub path: PathBuf,
+    /// The name of the rig.
+    pub rig: &'static str,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What happened, as text.
+    pub transcript: String,
+    /// What the snapshot says should have, if there is one.
+    pub snapshot: Option<String>,
+    /// What happened, if it was played to its end.
+    pub played: Option<Played>,
+    /// How long it took.
+    pub took: Duration,
+    /// The command that plays this again, and nothing else.
+    pub again: String,
+}
+
+impl Row {
+    /// What it means for the run; in a strict one, a scenario without snapshot has failed.
+    #[must_use]
+    pub fn class(&self, strict: bool) -> Class {
+        match self.outcome {
+            Outcome::Failed(_)
+            | Outcome::Wrong(_)
+            | Outcome::Differs
+            | Outcome::Unsteady { .. }
+            | Outcome::NotStarted(_) => Class::Failed,
+            Outcome::New if strict => Class::Failed,
+            Outcome::New => Class::New,
+            Outcome::Passed | Outcome::Blessed | Outcome::Explained { .. } => Class::Passed,
+            Outcome::Skipped(_) => Class::Skipped,
+        }
+    }
+
+    /// What is wrong, each thing in a line or a few, with the number of its step if it has one.
+    #[must_use]
+    pub fn faults(&self, strict: bool) -> Vec<(Option<usize>, String)> {
+        match &self.outcome {
+            Outcome::Failed(failures) => {
+                let failures = failures.iter();
+                failures
+                    .map(|it| (Some(it.step), it.text.clone()))
+                    .collect()
+            }
+            Outcome::Wrong(what) => vec![(None, what.clone())],
+            Outcome::Differs => vec![(None, "it is not as in the snapshot".to_owned())],
+            Outcome::Unsteady { time, .. } => {
+                let text = format!("time {time} went another way than the first");
+                vec![(None, text)]
+            }
+            Outcome::NotStarted(said) => {
+                let text = "the server does not start with the configuration of this scenario:";
+                vec![(None, format!("{text}\n{}", said.trim_end()))]
+            }
+            Outcome::New if strict => {
+                let text = "it has no snapshot, so nobody has said that this is right";
+                vec![(None, text.to_owned())]
+            }
+            Outcome::New
+            | Outcome::Passed
+            | Outcome::Blessed
+            | Outcome::Explained { .. }
+            | Outcome::Skipped(_) => Vec::new(),
+        }
+    }
+
+    /// What differs from what was expected, line by line with a little around it: `-` expected, `+` got.
+    #[must_use]
+    pub fn difference(&self) -> Option<String> {
+        match (&self.outcome, &self.snapshot) {
+            (Outcome::Unsteady { lines, .. } | Outcome::Explained { lines, .. }, _) => {
+                Some(lines.clone())
+            }
+            (Outcome::Differs | Outcome::Failed(_), Some(snapshot))
+                if *snapshot != self.transcript =>
+            {
+                Some(hunks(snapshot, &self.transcript))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// All that came of a run.
+#[derive(Clone, Debug)]
+pub struct Results {
+    /// In the order of the files.
+    pub rows: Vec<Row>,
+    /// How many scenarios were not played after all, since somebody had enough.
+    pub unplayed: usize,
+    /// Whether a scenario without snapshot has failed.
+    pub strict: bool,
+}
+
+impl Results {
+    /// How many are of that class.
+    #[must_use]
+    pub fn count(&self, class: Class) -> usize {
+        let rows = self.rows.iter();
+        rows.filter(|it| it.class(self.strict) == class).count()
+    }
+
+    /// How it went as a whole.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        let not_started = |row: &Row| matches!(row.outcome, Outcome::NotStarted(_));
+        if self.rows.iter().any(not_started) {
+            Verdict::NotStarted
+        } else if self.count(Class::Failed) > 0 {
+            Verdict::Failed
+        } else {
+            Verdict::Passed
+        }
+    }
+}
