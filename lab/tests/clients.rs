@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dhcp6lab::clients::site::Site;
-use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Wants, life};
+use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Dibbler, Networkd, Wants, life};
 use dhcp6lab::recording::{Conversation, Origin};
 use rstest::rstest;
 
@@ -83,6 +83,20 @@ fn dhcpcd_keeps_its_lease_over_a_restart_of_the_server_and_gives_it_back(
     #[values(Wants::Address, Wants::Prefix, Wants::Both)] wants: Wants,
 ) {
     lives(&Dhcpcd, wants);
+}
+
+#[rstest]
+fn dibbler_keeps_its_lease_over_a_restart_of_the_server_and_gives_it_back(
+    #[values(Wants::Address, Wants::Prefix, Wants::Both)] wants: Wants,
+) {
+    lives(&Dibbler, wants);
+}
+
+#[rstest]
+fn networkd_keeps_its_lease_over_a_restart_of_the_server(
+    #[values(Wants::Address, Wants::Prefix, Wants::Both)] wants: Wants,
+) {
+    lives(&Networkd, wants);
 }
 
 /// Kea's perfdhcp plays a crowd: each exchange is a client of its own.
