@@ -32,7 +32,7 @@ fn catalogue(folder: &Path) -> io::Result<String> {
             }
         }
     }
-    files.sort();
+    files.sort_by(|one, other| one.file_stem().cmp(&other.file_stem()));
     let mut table = String::from("const CATALOGUE: &[(&str, &str)] = &[\n");
     for path in files {
         let name = path.file_stem().unwrap_or_default().to_string_lossy();

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dhcp6lab::clients::catalogue::{self, ClientsArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::run::{self, RunArguments};
@@ -26,6 +27,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// root, and the original.
     Differences(DifferencesArguments),
+    /// Lists the models of clients that scenarios can use, or prints one.
+    Clients(ClientsArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
     Demo(DemoArguments),
 }
@@ -35,6 +38,7 @@ fn main() -> ExitCode {
     ExitCode::from(match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Clients(arguments) => catalogue::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
 }

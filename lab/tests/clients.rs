@@ -27,18 +27,24 @@ fn lives(client: &dyn Client, wants: Wants) {
 /// Makes a life one of the captures that `captures.rs` replays.
 fn record(said: &Conversation, folder: &Path, client: &dyn Client, wants: Wants) {
     let (program, package) = client.program();
+    let program = program.rsplit('/').next().unwrap_or(program);
     let (name, leases) = match wants {
         Wants::Address => ("address", "an address"),
         Wants::Prefix => ("prefix", "a prefix"),
         Wants::Both => ("address-and-prefix", "an address and a prefix"),
     };
-    let next = if wants.address() {
+    let next = if wants.address() && client.releases() {
         "\nAnother client gets the address afterwards."
     } else {
         ""
     };
+    let end = if client.releases() {
+        ", and gives it back"
+    } else {
+        ". It ends without a Release"
+    };
     let why = format!(
-        "{program} obtains {leases}, keeps what it has over a restart of the server, and gives it back.{next}"
+        "{program} obtains {leases}, keeps what it has over a restart of the server{end}.{next}"
     );
     let origin = Origin {
         client: format!("{program} of {package} {}", version(package)),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::clients::site::{ADDRESS, DOWNSTREAM, PREFIX, Site};
+use crate::clients::site::{DOWNSTREAM, Site};
 use crate::clients::{Client, Identity, Notes, Release};
 use crate::link::Error;
 use crate::rig::INTERFACE;
@@ -18,21 +18,24 @@ pub struct Dibbler;
 
 const CONFIG_FOLDER: &str = "/etc/dibbler";
 const STATE_FOLDER: &str = "/var/lib/dibbler";
-/// Takes the first address of a prefix for the downstream interface, where it does nothing by itself, and
-/// tells of it. It is run after each change.
+/// Takes the first address of a prefix for the downstream interface, where the client does nothing by itself. It is
+/// run after each change, but not at the end.
 const SCRIPT: &str = r#"#!/bin/sh
-if [ -n "$PREFIX1" ]; then
-	case "$1" in
-	add | update)
+case "$1" in
+add | update)
+	if [ -n "$PREFIX1" ]; then
 		ip -6 address replace "${PREFIX1}1/64" dev DOWNSTREAM valid_lft "$PREFIX1VALID" preferred_lft "$PREFIX1PREF"
-		;;
-	delete | expire)
-		ip -6 address del "${PREFIX1}1/64" dev DOWNSTREAM
-		;;
-	esac
-fi
+	fi
+	;;
+esac
 "#;
-const LEASES: &str = "client-AddrMgr.xml";
+/// Runs the client, and at its end takes away what the script has done.
+const RUN: &str = r#"
+dibbler-client run >&2 &
+trap "kill -TERM $!" TERM
+wait $! || wait $!
+ip -6 address flush dev DOWNSTREAM scope global
+"#;
 
 impl Client for Dibbler {
     fn program(&self) -> (&'static str, &'static str) {
@@ -72,7 +75,7 @@ impl Client for Dibbler {
 
     fn start(&self, _folder: &Path, _identity: Identity) -> Command {
         let mut command = Command::new("sh");
-        command.args(["-c", "exec dibbler-client run >&2"]);
+        command.arg("-c").arg(RUN.replace("DOWNSTREAM", DOWNSTREAM));
         command
     }
 
@@ -89,12 +92,8 @@ impl Client for Dibbler {
         line.contains("Creating SOLICIT message") || line.contains("Creating REQUEST")
     }
 
-    fn notes(&self, site: &Site, _folder: &Path) -> Result<Option<Notes>, Error> {
-        let (prefix, length) = PREFIX;
-        Ok(Some(Notes {
-            content: site.read(&Path::new(STATE_FOLDER).join(LEASES))?,
-            address: format!(">{ADDRESS}<").into(),
-            prefix: format!("length=\"{length}\">{prefix}<").into(),
-        }))
+    fn notes(&self, _site: &Site, _folder: &Path) -> Result<Option<Notes>, Error> {
+        // It writes its leases down some time after it has told the system of them, and does not say when.
+        Ok(None)
     }
 }

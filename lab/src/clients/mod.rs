@@ -14,6 +14,7 @@ use nix::sys::signal::Signal;
 use crate::clients::site::Site;
 use crate::link;
 
+pub mod catalogue;
 mod dhclient;
 mod dhcp6c;
 mod dhcpcd;

@@ -61,7 +61,7 @@ impl Client for Networkd {
             "[Match]\nName={INTERFACE}\n\
              [Network]\nDHCP=ipv6\nLinkLocalAddressing=ipv6\nIPv6AcceptRA=no\nLLDP=no\n\
              [DHCPv6]\nWithoutRA=solicit\nDUIDType=link-layer\nDUIDRawData={raw}\nIAID=1\nUseHostname=no\n\
-             SendHostname=no\nUseAddress={}\nUseDelegatedPrefix={}\n",
+             UseAddress={}\nUseDelegatedPrefix={}\n",
             wants(address),
             wants(prefix),
         );
@@ -77,7 +77,10 @@ impl Client for Networkd {
     }
 
     fn start(&self, _folder: &Path, _identity: Identity) -> Command {
-        let mut command = Command::new(PROGRAM);
+        // It sends the name of the machine, which is none of the server's business here.
+        let mut command = Command::new("unshare");
+        let run = format!("echo exodus > /proc/sys/kernel/hostname; exec {PROGRAM}");
+        command.args(["--uts", "sh", "-c", &run]);
         command.env("SYSTEMD_LOG_LEVEL", "debug");
         command.env("SYSTEMD_LOG_TARGET", "console");
         command
@@ -88,8 +91,9 @@ impl Client for Networkd {
     }
 
     fn has_renewed(&self, line: &str) -> bool {
-        line.contains("State changed: renewal -> bound")
-            || line.contains("State changed: renew -> bound")
+        // It rebinds if the server was just restarting when it renewed.
+        line.ends_with("State changed: renew -> bound")
+            || line.ends_with("State changed: rebind -> bound")
     }
 
     fn asks_anew(&self, line: &str) -> bool {

@@ -119,6 +119,7 @@ fn ias(said: Option<Several<Ia>>, base: Option<&Several<Ia>>) -> Option<Several<
 /// A file of the catalogue, as far as it is about the client.
 #[derive(Deserialize)]
 struct File {
+    why: String,
     model: Model,
 }
 
@@ -134,6 +135,23 @@ pub fn file(name: &str) -> Option<&'static str> {
     found.map(|(_, text)| *text)
 }
 
+/// Why there is a model of that name, in a few sentences; nothing if there is none.
+#[must_use]
+pub fn why(name: &str) -> String {
+    let file = file(name).and_then(|text| serde_yaml::from_str::<File>(text).ok());
+    file.map_or_else(String::new, |it| it.why)
+}
+
+/// What to say about a name that no model has.
+#[must_use]
+pub fn unknown(name: &str) -> String {
+    let hint = match nearest(name, names()) {
+        Some(near) => format!("did you mean `{near}`? "),
+        None => String::new(),
+    };
+    format!("there is no client model `{name}`; {hint}`dhcp6lab clients` lists them")
+}
+
 /// The model of that name, or in the file of that name if it ends with `.yaml`.
 ///
 /// # Errors
@@ -146,11 +164,7 @@ pub fn find(name: &str, folder: &Path) -> Result<Arc<Model>, String> {
         read = std::fs::read_to_string(&path).map_err(refuse)?;
         read.as_str()
     } else {
-        file(name).ok_or_else(|| {
-            let hint = nearest(name, names());
-            let hint = hint.map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
-            format!("there is no client model `{name}`{hint} `dhcp6lab clients` lists them")
-        })?
+        file(name).ok_or_else(|| unknown(name))?
     };
     let file: File = serde_yaml::from_str(text)
         .map_err(|error| format!("`{name}` has no client model that can be read: {error}"))?;

@@ -196,6 +196,22 @@ pub struct Ia {
     pub options: Option<Vec<RawOption>>,
 }
 
+impl Ia {
+    /// One that says nothing but its IAID.
+    #[must_use]
+    pub fn with_iaid(iaid: u32) -> Self {
+        Self {
+            iaid,
+            count: None,
+            t1: None,
+            t2: None,
+            lifetimes: None,
+            leases: None,
+            options: None,
+        }
+    }
+}
+
 /// An address or prefix in an IA: `2001:db8::5`, `2001:db8::/56`, or a map that says more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
