@@ -18,7 +18,7 @@ pub const AUTHENTICATION: u16 = 11;
 pub const MAC_LEN: usize = 16;
 
 /// The key of a client.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Key {
     /// The DHCP realm.

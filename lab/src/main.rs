@@ -6,7 +6,10 @@ use clap::{Parser, Subcommand};
 use dhcp6lab::clients::catalogue::{self, ClientsArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
+use dhcp6lab::import::{self, ImportArguments};
+use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
+use dhcp6lab::schema::{self, SchemaArguments};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -24,12 +27,18 @@ struct Arguments {
 enum Command {
     /// Plays scenarios.
     Run(RunArguments),
+    /// Prints the JSON Schema of scenarios, with which editors complete, explain and check them.
+    Schema(SchemaArguments),
+    /// Turns a capture into a scenario, with a configuration that makes the server answer as recorded.
+    Import(ImportArguments),
+    /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
+    Replay(ReplayArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
-    /// root, and the original.
+    /// the original.
     Differences(DifferencesArguments),
     /// Lists the models of clients that scenarios can use, or prints one.
     Clients(ClientsArguments),
-    /// Serves a client between two namespaces and prints the exchange as a ladder; needs root.
+    /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
 
@@ -37,6 +46,9 @@ fn main() -> ExitCode {
     let (out, err) = (&mut std::io::stdout(), &mut std::io::stderr());
     ExitCode::from(match Arguments::parse().command {
         Command::Run(arguments) => run::run(&arguments, out, err),
+        Command::Schema(arguments) => schema::run(&arguments, out, err),
+        Command::Import(arguments) => import::run(&arguments, out, err),
+        Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
         Command::Clients(arguments) => catalogue::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),

@@ -113,7 +113,7 @@ pub enum Obstacle {
 /// What keeps a scenario from being played with a server, if anything does.
 #[must_use]
 pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
-    let steps = scenario.steps.iter();
+    let steps = scenario.cases().flat_map(|it| &it.steps);
     let step = steps.filter_map(|step| unplayable(step, product)).next();
     step.map(Obstacle::NotPlayable)
         .or_else(|| inexpressible(scenario, product).map(Obstacle::NotExpressible))
@@ -134,14 +134,20 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) => return None,
+        Step::Retransmit(_) => {
+            return Some("a client waits, which takes longer than anybody can wait for".into());
+        }
+        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Faults(_) | Step::Save(_) => {
+            return None;
+        }
     };
     product.cannot(deed).map(str::to_owned)
 }
 
 /// Why one of the configurations that the scenario gives the server cannot be said in its language, if so.
 fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
-    let later = scenario.steps.iter().filter_map(|step| match step {
+    let steps = scenario.cases().flat_map(|it| &it.steps);
+    let later = steps.filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
         Step::Reload(it) => Some(it.config.as_str()),
         Step::Remove(_)
@@ -149,9 +155,13 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Exchange(_)
         | Step::Expect(_)
         | Step::Advance(_)
+        | Step::Retransmit(_)
+        | Step::Faults(_)
+        | Step::Save(_)
         | Step::Disk(_) => None,
     });
-    let mut texts = std::iter::once(scenario.config.as_str()).chain(later);
+    let first = scenario.cases().map(|it| it.config.as_str());
+    let mut texts = first.chain(later);
     let mut addresses = scenario.setup().addresses;
     addresses.retain(|(address, _): &(Ipv6Addr, u8)| !address.is_unicast_link_local());
     // Where its files are makes no difference to what can be said.

@@ -69,7 +69,7 @@ impl Conversation {
         let text = fs::read_to_string(&yaml).map_err(at(&yaml))?;
         let mut notes: Notes = serde_yaml::from_str(&text).map_err(at(&yaml))?;
         let folder = yaml.parent().unwrap_or(&yaml);
-        let found = notes.clients.resolve(|name| model::find(name, folder));
+        let found = notes.clients.resolve(|_, name| model::find(name, folder));
         found.map_err(at(&yaml))?;
         let sources = &notes.origin;
         let told = [&notes.why, &sources.client, &sources.recorded, &sources.how];
@@ -142,6 +142,14 @@ impl Conversation {
         let _ = writeln!(text, "restarts: {:?}", self.restarts);
         text
     }
+}
+
+/// Whether a file is one of the notes that stand beside a recording.
+#[must_use]
+pub fn is_notes(path: &Path) -> bool {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    // A scenario has steps, and no origin.
+    text.lines().any(|it| it.starts_with("origin:"))
 }
 
 /// An error about a file.

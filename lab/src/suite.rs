@@ -7,10 +7,13 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The name of folders with files that scenarios include, and that are none themselves.
+pub const COMMON: &str = "common";
 /// What a snapshot begins with.
 const HEADER: &str = "---\nsource: lab/tests/scenarios.rs\n---\n";
 
-/// The scenarios at a path: itself if it is a file, all of a folder and the folders in it otherwise.
+/// The scenarios at a path: itself if it is a file, all of a folder and the folders in it otherwise, but for those that
+/// are called `common`.
 ///
 /// # Errors
 /// The path cannot be read.
@@ -24,11 +27,19 @@ pub fn scenarios(path: &Path) -> io::Result<Vec<PathBuf>> {
     entries.sort();
     let mut found = Vec::new();
     for entry in entries {
-        if is_scenario(&entry) || entry.is_dir() {
+        let is_common = entry.file_name().is_some_and(|it| it == COMMON);
+        if is_scenario(&entry) || (entry.is_dir() && !is_common) {
             found.extend(scenarios(&entry)?);
         }
     }
     Ok(found)
+}
+
+/// The scenarios that a document in Markdown shows: its YAML that begins with `why`.
+pub fn examples(document: &str) -> impl Iterator<Item = &str> {
+    let blocks = document.split("\n```yaml\n").skip(1);
+    let blocks = blocks.filter_map(|it| Some(it.split_once("\n```")?.0));
+    blocks.filter(|it| it.starts_with("why:"))
 }
 
 /// Whether a file is a scenario by its name.

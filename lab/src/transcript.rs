@@ -17,6 +17,8 @@ use crate::rig::{Datagram, SERVER_ADDRESS};
 #[derive(Clone, Debug, Default)]
 pub struct Transcript {
     entries: Vec<Entry>,
+    /// With which entries the cases of a scenario begin, and the names in them.
+    cases: Vec<(usize, Names)>,
     /// The step that is being played.
     step: usize,
 }
@@ -97,6 +99,24 @@ impl Transcript {
         })
     }
 
+    /// Something that befell the message above on the link.
+    pub fn link(&mut self, at: Duration, text: &str) {
+        self.push(at, What::Note(format!("~ {text}")));
+    }
+
+    /// Goes on with the transcript of another case of the same scenario, under its title, with names of its own and
+    /// times behind those that are here.
+    pub fn append(&mut self, title: &str, names: Names, case: Self) {
+        let start = self.entries.last().map_or(Duration::ZERO, |it| it.at);
+        self.cases.push((self.entries.len(), names));
+        self.push(start, What::Note(format!("== {title}")));
+        self.entries
+            .extend(case.entries.into_iter().map(|entry| Entry {
+                at: start + entry.at,
+                ..entry
+            }));
+    }
+
     /// A step that is not a message.
     pub fn step(&mut self, at: Duration, text: &str) {
         self.push(at, What::Note(format!("— {text}")));
@@ -147,7 +167,13 @@ impl Transcript {
             from_server: false,
             mac: None,
         };
-        let piece = |entry: &Entry| {
+        let piece = |(index, entry): (usize, &Entry)| {
+            if let Some((_, names)) = self.cases.iter().find(|it| it.0 == index) {
+                page.names = names.clone();
+                if index > 0 {
+                    page.line(0, "");
+                }
+            }
             match &entry.what {
                 What::Note(note) => page.line(0, note),
                 What::Ended(how) => page.line(0, &format!("✗ the server ended: {how}")),
@@ -156,8 +182,39 @@ impl Transcript {
             }
             std::mem::take(&mut page.text)
         };
-        self.entries.iter().map(piece).collect()
+        self.entries.iter().enumerate().map(piece).collect()
     }
+}
+
+/// What an option says, as a line of a transcript shows it.
+#[must_use]
+pub fn value_text(value: &Value, names: &Names) -> String {
+    let mut page = Page {
+        names: names.clone(),
+        lens: Lens::default(),
+        text: String::new(),
+        from_server: true,
+        mac: None,
+    };
+    page.value(value)
+}
+
+/// One option in a line, as transcripts say it, what is in it behind its own value.
+#[must_use]
+pub fn option(option: &Opt) -> String {
+    let mut page = Page {
+        names: Names::default(),
+        lens: Lens::default(),
+        text: String::new(),
+        from_server: false,
+        mac: None,
+    };
+    page.option(option, 4);
+    let name = dissect::option_name(option.code);
+    let text = page.text.trim_start();
+    let text = text.strip_prefix(&name).unwrap_or(text);
+    let lines: Vec<&str> = text.lines().map(str::trim).collect();
+    lines.join("; ").trim_start_matches("; ").to_owned()
 }
 
 struct Page {

@@ -121,6 +121,7 @@ fn check_signatures(heard: &[Timed]) {
         duid: IDENTITY.duid().to_vec(),
         address: MACHINE,
         key: Some(key("good")),
+        order: Vec::new(),
         model: None,
     };
     let (mut asked, mut last_heard, mut counted) = (Vec::new(), None, None);

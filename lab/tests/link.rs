@@ -1,16 +1,13 @@
-//! Links leave nothing behind: no namespace, no program in one, no mount.
+//! Namespaces leave nothing behind: no program in one, no mount. What the program as a whole leaves behind is for
+//! `leftovers`.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::Command;
 
 use dhcp6lab::link::{Namespace, owner};
 use netns_rs::NetNs;
-use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::Mode;
-use nix::unistd::{Pid, mkfifo};
 
 mod support;
 
@@ -120,43 +117,4 @@ fn leftovers_of_a_run_that_was_killed_are_removed_and_those_of_the_living_are_no
     assert!(alive.path().exists());
     assert!(path(&foreign).exists());
     other.remove().expect("it can be removed");
-}
-
-#[test]
-fn an_interrupt_leaves_nothing_behind() {
-    if !support::can_run(&[]) {
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let scenario = folder.path().join("a.yaml");
-    let text = "why: It is a test.\nrfc: [\"9915 §18\"]\nsteps:\n  - restart: server\n";
-    fs::write(&scenario, text).expect("a file");
-    // A server that says that it runs, and never that it serves.
-    let server = folder.path().join("server");
-    let pipe = folder.path().join("pipe");
-    let script = format!(
-        "#!/bin/sh\nif [ \"$1\" = --version ]; then echo dhcp6s 0; exit; fi\necho > {}\nexec sleep 1000\n",
-        pipe.display()
-    );
-    fs::write(&server, script).expect("a file");
-    fs::set_permissions(&server, fs::Permissions::from_mode(0o755)).expect("it is ours");
-    mkfifo(&pipe, Mode::S_IRWXU).expect("a pipe");
-
-    let mut lab = Command::new(env!("CARGO_BIN_EXE_dhcp6lab"));
-    lab.args(["run", "--rig", "live", "--server"]);
-    let mut lab = lab.arg(&server).arg(&scenario).spawn().expect("the lab");
-    fs::read(&pipe).expect("it runs");
-    let pid = Pid::from_raw(lab.id().try_into().expect("a small number"));
-    kill(pid, Signal::SIGINT).expect("it is ours");
-    let status = lab.wait().expect("it ends");
-    assert_eq!(status.code(), Some(130));
-    let prefix = format!("dhcp6lab-{pid}-");
-    for folder in [Path::new("/run/netns"), &std::env::temp_dir()] {
-        let left = fs::read_dir(folder).expect("a folder").flatten();
-        let mut left = left.map(|entry| entry.file_name());
-        assert_eq!(
-            left.find(|it| it.to_string_lossy().starts_with(&prefix)),
-            None
-        );
-    }
 }

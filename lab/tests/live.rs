@@ -1,8 +1,9 @@
-//! Every file under `scenarios/` once more, over a real link: the real program behind a TAP has to give the
-//! transcript that the simulated rig gave, which is the snapshot.
+//! Every file under `scenarios/` twice more, over a real link of either device: the real program behind it has to
+//! give the transcript that the simulated rig gave, which is the snapshot.
 
 use std::path::PathBuf;
 
+use dhcp6lab::link::Device;
 use dhcp6lab::player;
 use dhcp6lab::rig::live::Live;
 use dhcp6lab::scenario::Scenario;
@@ -17,16 +18,18 @@ mod support;
 fn live(
     #[files("../scenarios/*/*.yaml")]
     #[base_dir = "${CARGO_MANIFEST_DIR}"]
+    #[exclude("/common/")]
     path: PathBuf,
+    #[values(Device::Tap, Device::Veth)] device: Device,
 ) {
     let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
     // Hours pass in virtual time alone.
-    if scenario.only_sim().is_some() || !support::can_run(&[]) {
+    if scenario.only_sim().is_some() || !support::can_run_over(device) {
         return;
     }
     let server = server::path();
-    let mut rig =
-        Live::start(&scenario.setup(), server.as_path()).unwrap_or_else(|error| panic!("{error}"));
+    let mut rig = Live::start_over(device, &scenario.setup(), server.as_path())
+        .unwrap_or_else(|error| panic!("{error}"));
     let played = player::play(&scenario, &mut rig);
     let text = played.text();
     let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();

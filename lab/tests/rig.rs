@@ -3,8 +3,10 @@
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+use dhcp6lab::link::Device;
 use dhcp6lab::rig::live::Live;
 use dhcp6lab::rig::{Datagram, Disk, Event, Rig, SERVER_ADDRESS, Setup};
+use rstest::rstest;
 
 #[path = "support/server.rs"]
 mod server;
@@ -57,12 +59,15 @@ fn told(events: &[Event]) -> Vec<String> {
     events.iter().map(tell).collect()
 }
 
-#[test]
-fn answers_and_drops_come_in_the_order_of_what_was_delivered() {
-    if !support::can_run(&[]) {
+#[rstest]
+fn answers_and_drops_come_in_the_order_of_what_was_delivered(
+    #[values(Device::Tap, Device::Veth)] device: Device,
+) {
+    if !support::can_run_over(device) {
         return;
     }
-    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    let mut live =
+        Live::start_over(device, &setup(), server::path().as_path()).expect("the server starts");
     for datagram in [
         information_request(0xc1),
         nameless(0xc2),
@@ -84,12 +89,15 @@ fn answers_and_drops_come_in_the_order_of_what_was_delivered() {
     assert_eq!(live.settle().expect("it needs no answer"), []);
 }
 
-#[test]
-fn a_server_that_was_ended_or_killed_is_there_again() {
-    if !support::can_run(&[]) {
+#[rstest]
+fn a_server_that_was_ended_or_killed_is_there_again(
+    #[values(Device::Tap, Device::Veth)] device: Device,
+) {
+    if !support::can_run_over(device) {
         return;
     }
-    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    let mut live =
+        Live::start_over(device, &setup(), server::path().as_path()).expect("the server starts");
     for _ in 0..2 {
         live.deliver(&nameless(0xc1)).expect("the link takes it");
         live.restart(None).expect("it restarts");
@@ -107,12 +115,13 @@ fn a_server_that_was_ended_or_killed_is_there_again() {
     }
 }
 
-#[test]
-fn what_comes_while_time_passes_is_kept() {
-    if !support::can_run(&[]) {
+#[rstest]
+fn what_comes_while_time_passes_is_kept(#[values(Device::Tap, Device::Veth)] device: Device) {
+    if !support::can_run_over(device) {
         return;
     }
-    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    let mut live =
+        Live::start_over(device, &setup(), server::path().as_path()).expect("the server starts");
     live.deliver(&information_request(0xc1))
         .expect("the link takes it");
     live.advance(Duration::from_millis(200))
@@ -134,16 +143,19 @@ fn rapid_solicit(client: u16) -> Datagram {
     from(client, 1, &options)
 }
 
-#[test]
-fn a_full_disk_is_full_for_the_next_change_and_room_is_room_again() {
-    if !support::can_run(&[]) {
+#[rstest]
+fn a_full_disk_is_full_for_the_next_change_and_room_is_room_again(
+    #[values(Device::Tap, Device::Veth)] device: Device,
+) {
+    if !support::can_run_over(device) {
         return;
     }
     let config = setup()
         .config
         .replace("address-pool", "allow rapid-commit; address-pool");
     let setup = Setup { config, ..setup() };
-    let mut live = Live::start(&setup, server::path().as_path()).expect("the server starts");
+    let mut live =
+        Live::start_over(device, &setup, server::path().as_path()).expect("the server starts");
     for round in 0..4 {
         let [before, during, after] = [0xa0, 0xb0, 0xc0].map(|first| first + round);
         live.deliver(&rapid_solicit(before))
@@ -180,12 +192,15 @@ fn a_full_disk_is_full_for_the_next_change_and_room_is_room_again() {
     }
 }
 
-#[test]
-fn a_relayed_message_of_many_fragments_arrives_whole_and_so_does_its_answer() {
-    if !support::can_run(&[]) {
+#[rstest]
+fn a_relayed_message_of_many_fragments_arrives_whole_and_so_does_its_answer(
+    #[values(Device::Tap, Device::Veth)] device: Device,
+) {
+    if !support::can_run_over(device) {
         return;
     }
-    let mut live = Live::start(&setup(), server::path().as_path()).expect("the server starts");
+    let mut live =
+        Live::start_over(device, &setup(), server::path().as_path()).expect("the server starts");
     let relay = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 2);
     let interface_id: Vec<u8> = (0..=250).cycle().take(40_000).collect();
     let inner = information_request(0xc1).payload;
@@ -221,15 +236,18 @@ fn option(code: u16, value: &[u8]) -> Vec<u8> {
     [&code.to_be_bytes()[..], &length.to_be_bytes(), value].concat()
 }
 
-#[test]
-fn a_configuration_that_the_server_refuses_is_reported_with_its_words() {
-    if !support::can_run(&[]) {
+#[rstest]
+fn a_configuration_that_the_server_refuses_is_reported_with_its_words(
+    #[values(Device::Tap, Device::Veth)] device: Device,
+) {
+    if !support::can_run_over(device) {
         return;
     }
     let broken = Setup {
         config: "interface {".into(),
         ..setup()
     };
-    let error = Live::start(&broken, server::path().as_path()).expect_err("it cannot start");
+    let error =
+        Live::start_over(device, &broken, server::path().as_path()).expect_err("it cannot start");
     assert!(error.to_string().contains("dhcp6s.conf"), "{error}");
 }

@@ -12,6 +12,7 @@ use rstest::rstest;
 fn scenario(
     #[files("../scenarios/*/*.yaml")]
     #[base_dir = "${CARGO_MANIFEST_DIR}"]
+    #[exclude("/common/")]
     path: PathBuf,
 ) {
     let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use dhcp6lab::scenario::DROP_LABELS;
 use dhcp6lab::suite;
 use dhcp6s::engine::DropReason;
 use paths::{Named, named};
@@ -270,6 +271,9 @@ fn scenario_files(extension: &str) -> BTreeSet<PathBuf> {
     for topic in fs::read_dir(root().join("scenarios")).expect("scenarios") {
         let topic = topic.expect("an entry").path();
         assert!(topic.is_dir(), "{} belongs in a topic", topic.display());
+        if topic.ends_with(suite::COMMON) {
+            continue;
+        }
         for file in fs::read_dir(topic).expect("a topic") {
             let path = file.expect("an entry").path();
             if path.extension().is_some_and(|it| it == extension) {
@@ -310,6 +314,13 @@ fn every_reason_to_drop_a_message_has_a_scenario() {
     assert!(missing.is_empty(), "no scenario shows {missing:?}");
     let unknown: Vec<_> = shown.difference(&labels).collect();
     assert!(unknown.is_empty(), "no reason is called {unknown:?}");
+}
+
+#[test]
+fn scenarios_may_name_every_reason_to_drop_a_message_and_no_other() {
+    let labels: BTreeSet<_> = DropReason::ALL.iter().map(|it| it.label()).collect();
+    let known: BTreeSet<_> = DROP_LABELS.iter().copied().collect();
+    assert_eq!(known, labels);
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<Conve
         "something is left after the release",
         &assigned,
     )?;
-    if wants.address() && client.releases() {
+    if wants.address() {
         let next = Identity {
             number: HOST + 1,
             wants: Wants::Address,
@@ -92,6 +92,7 @@ pub fn clients() -> Clients {
         .to_vec(),
         address: MACHINE,
         key: None,
+        order: Vec::new(),
         model: None,
     };
     Clients(vec![named("client", HOST), named("next", HOST + 1)])

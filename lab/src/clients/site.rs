@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::link::ip::batch;
 use crate::link::listener::{Listener, Timed};
 use crate::link::owner::temporary_folder;
-use crate::link::tap::batch;
 use crate::link::watch::{Assigned, Scope, Watch};
 use crate::link::{Cable, Error, Namespace};
 use crate::rig::server::{Program, Server};

@@ -14,8 +14,8 @@ use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
 use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_DUID};
 use crate::scenario::{
-    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Lifetimes, Message, Model,
-    RawOption, Send, Several, Wish,
+    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, Model, RawOption,
+    Send, Several, Wish,
 };
 
 /// Where clients listen (RFC 9915 §7.2).
@@ -26,6 +26,9 @@ pub const SERVER_PORT: u16 = 547;
 pub const AGENTS_AND_SERVERS: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 2);
 /// The group that relay agents send to (RFC 9915 §7.1).
 pub const SERVERS: Ipv6Addr = Ipv6Addr::new(0xff05, 0, 0, 0, 0, 0, 1, 3);
+
+/// The octets of a client's message ahead of its options.
+const HEADER_LEN: usize = 4;
 
 const CLIENT_ID: u16 = 1;
 const SERVER_ID: u16 = 2;
@@ -38,6 +41,7 @@ const RELAY_MESSAGE: u16 = 9;
 const RAPID_COMMIT: u16 = 14;
 const INTERFACE_ID: u16 = 18;
 const IA_PD: u16 = 25;
+const RELAY_PORT: u16 = 135;
 const PREFIX: u16 = 26;
 
 const SOLICIT: u8 = 1;
@@ -95,10 +99,17 @@ impl Memory {
             let leases: Vec<Lease> = listed.filter(|it| it.valid > 0).collect();
             if !leases.is_empty() {
                 let (t1, t2) = (*t1, *t2);
-                let given = Given { t1, t2, leases };
-                self.ias.insert((option.code, *iaid), given);
+                self.ias
+                    .insert((option.code, *iaid), Given { t1, t2, leases });
             }
         }
+    }
+
+    /// What it was last given in an IA with that option code and IAID.
+    pub(crate) fn held(&self, code: u16, iaid: u32) -> Vec<Block> {
+        let given = self.ias.get(&(code, iaid));
+        let leases = given.iter().flat_map(|it| &it.leases);
+        leases.map(|it| it.block).collect()
     }
 
     /// The server's DUID: the one that answered last, or the one that every server of the lab has.
@@ -165,13 +176,51 @@ pub fn datagram(
             message(*message_type, fields, client, memory, now)
         }
         Message::Relay(message_type, hop) => {
-            relay_level(*message_type, hop, 0, client.address, None)
+            relay_level(*message_type, hop, 0, client.address, None, None)
         }
         Message::Raw(octets) => octets.clone(),
-        Message::Again => memory.last.clone(),
+        Message::Again(None) => memory.last.clone(),
+        Message::Again(Some(elapsed)) => with_elapsed(&memory.last, *elapsed),
     };
     memory.last.clone_from(&octets);
     travel(send, client, octets)
+}
+
+/// A message with another Elapsed Time; as it is if it has none that can hold it.
+fn with_elapsed(message: &[u8], elapsed: u16) -> Vec<u8> {
+    let mut octets = message.to_vec();
+    let mut at = HEADER_LEN;
+    while let Some(&[a, b, c, d]) = octets.get(at..at + 4).and_then(|it| it.first_chunk()) {
+        let (code, length) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+        let content = octets.get_mut(at + 4..at + 4 + usize::from(length));
+        if let (ELAPSED_TIME, Some(content @ [_, _])) = (code, content) {
+            content.copy_from_slice(&elapsed.to_be_bytes());
+            break;
+        }
+        at += 4 + usize::from(length);
+    }
+    octets
+}
+
+/// Options in the order of these codes, of which the last one of its kind stands for all that are left of it; those
+/// whose code is not among them follow as they are.
+fn ordered(mut options: Vec<Vec<u8>>, order: &[Code]) -> Vec<Vec<u8>> {
+    let mut first = Vec::new();
+    for (place, code) in order.iter().enumerate() {
+        let is_last = !order.iter().skip(place + 1).any(|it| it == code);
+        while let Some(index) = options.iter().position(|it| has_code(it, *code)) {
+            first.push(options.remove(index));
+            if !is_last {
+                break;
+            }
+        }
+    }
+    first.append(&mut options);
+    first
+}
+
+fn has_code(option: &[u8], code: Code) -> bool {
+    option.starts_with(&code.0.to_be_bytes())
 }
 
 fn model(client: &Client) -> Option<&Model> {
@@ -195,9 +244,16 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
         (from, port, to) = (agent_address(0), SERVER_PORT, SERVERS);
     }
     for (index, hop) in relay.unwrap_or_default().iter().rev().enumerate() {
-        octets = relay_level(RELAY_FORWARD, hop, index, from, Some(&octets));
-        from = hop.address.unwrap_or_else(|| agent_address(index));
-        (port, to) = (SERVER_PORT, SERVERS);
+        let below = Some(port).filter(|it| index > 0 && *it != SERVER_PORT);
+        octets = relay_level(RELAY_FORWARD, hop, index, from, below, Some(&octets));
+        port = hop.port.unwrap_or(SERVER_PORT);
+        // An agent on the way (RFC 6221 §5.1) shows neither an address nor a destination of its own.
+        match (hop.address, &hop.ldra) {
+            (Some(address), _) => from = address,
+            (None, Some(_)) => continue,
+            (None, None) => from = agent_address(index),
+        }
+        to = SERVERS;
     }
     let at = |address, port| SocketAddrV6::new(address, port, 0, 0);
     Datagram {
@@ -208,18 +264,21 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
 }
 
 /// The address of a relay agent that does not say its own, counted from the client.
-fn agent_address(index: usize) -> Ipv6Addr {
+pub(crate) fn agent_address(index: usize) -> Ipv6Addr {
     let last = u16::try_from(index)
         .unwrap_or(u16::MAX)
         .saturating_add(0xe1);
     Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last)
 }
 
+/// What a relay agent writes around a message. `below` is the port of the agent before it, if that is not the usual
+/// one (RFC 8357 §5.2).
 fn relay_level(
     message_type: u8,
     hop: &Hop,
     index: usize,
     peer: Ipv6Addr,
+    below: Option<u16>,
     inner: Option<&[u8]>,
 ) -> Vec<u8> {
     let hops = hop.hops.or_else(|| u8::try_from(index).ok());
@@ -227,29 +286,19 @@ fn relay_level(
     octets.extend(hop.link.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
     octets.extend(hop.peer.unwrap_or(peer).octets());
     let mut options = Vec::new();
-    if let Some(id) = &hop.interface_id {
+    if let Some(id) = hop.interface_id.as_ref().or(hop.ldra.as_ref()) {
         options.push(option(INTERFACE_ID, &id.0));
     }
     if let Some(inner) = inner {
         options.push(option(RELAY_MESSAGE, inner));
     }
+    if hop.port.or(below).is_some() {
+        let downstream = below.unwrap_or(0).to_be_bytes();
+        options.push(option(RELAY_PORT, &downstream));
+    }
     options.extend(hop.options.iter().map(raw));
-    put_in_order(&mut options, &hop.order);
-    octets.extend(options.concat());
+    octets.extend(ordered(options, &hop.order).concat());
     octets
-}
-
-/// Puts options with these codes first. Those of one code and all others stay in their order.
-fn put_in_order(options: &mut [Vec<u8>], order: &Several<Code>) {
-    let rank = |option: &Vec<u8>| {
-        let place = order.0.iter().position(|code| has_code(option, *code));
-        place.unwrap_or(usize::MAX)
-    };
-    options.sort_by_key(rank);
-}
-
-fn has_code(option: &[u8], code: Code) -> bool {
-    option.starts_with(&code.0.to_be_bytes())
 }
 
 /// A message between client and server.
@@ -310,9 +359,8 @@ fn message(
     if let Some(codes) = &fields.without {
         options.retain(|it| !codes.0.iter().any(|code| has_code(it, *code)));
     }
-    if let Some(order) = &fields.order {
-        put_in_order(&mut options, order);
-    }
+    let order = fields.order.as_ref().map_or(&client.order, |it| &it.0);
+    options = ordered(options, order);
     if fields.reverse == Some(true) {
         options.reverse();
     }
@@ -338,15 +386,10 @@ fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -
     let given = memory.ias.get(&(code, iaid));
     let mut octets = iaid.to_be_bytes().to_vec();
     if code != IA_TA {
-        let wish = |said, given: fn(&Given) -> u32| match said {
-            None => 0,
-            Some(Wish::Secs(secs)) => secs,
-            // Who solicits has nothing, or gives up what it had.
-            Some(Wish::Given) if message_type == SOLICIT => 0,
-            Some(Wish::Given) => memory.ias.get(&(code, iaid)).map_or(0, given),
-        };
-        octets.extend(wish(ia.t1, |it| it.t1).to_be_bytes());
-        octets.extend(wish(ia.t2, |it| it.t2).to_be_bytes());
+        // Who solicits has nothing, or gives up what it had.
+        let given = given.filter(|_| message_type != SOLICIT);
+        octets.extend(written(ia.t1, given.map_or(0, |it| it.t1)).to_be_bytes());
+        octets.extend(written(ia.t2, given.map_or(0, |it| it.t2)).to_be_bytes());
     }
     match &ia.leases {
         Some(leases) => octets.extend(leases.0.iter().flat_map(lease_option)),
@@ -354,7 +397,11 @@ fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -
             let names_leases = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE];
             let given = given.filter(|_| names_leases.contains(&message_type));
             for lease in given.iter().flat_map(|it| &it.leases) {
-                octets.extend(lease_option(&carried(lease, ia.lifetimes)));
+                octets.extend(lease_option(&Lease {
+                    preferred: written(ia.preferred, lease.preferred),
+                    valid: written(ia.valid, lease.valid),
+                    ..Lease::from(lease.block)
+                }));
             }
         }
     }
@@ -362,17 +409,12 @@ fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -
     option(code, &octets)
 }
 
-/// A lease as a client lists it that has it from a server.
-fn carried(given: &Lease, lifetimes: Option<Lifetimes>) -> Lease {
-    let (preferred, valid) = match lifetimes {
-        None => (0, 0),
-        Some(Lifetimes::Given) => (given.preferred, given.valid),
-        Some(Lifetimes::Are { preferred, valid }) => (preferred, valid),
-    };
-    Lease {
-        preferred,
-        valid,
-        ..Lease::from(given.block)
+/// A time as a client writes it that was given one.
+fn written(wish: Option<Wish>, given: u32) -> u32 {
+    match wish {
+        None => 0,
+        Some(Wish::Secs(secs)) => secs,
+        Some(Wish::Given) => given,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dissect::{self, Head, Opt};
-use crate::scenario::{Hex, Transport};
+use crate::scenario::{Code, Hex, Transport};
 use proptest::prelude::*;
 
 fn client() -> Client {
@@ -11,6 +11,7 @@ fn client() -> Client {
         duid: vec![0, 3, 0, 1, 2],
         address: "fe80::c1".parse().expect("an address"),
         key: None,
+        order: Vec::new(),
         model: None,
     }
 }
@@ -52,6 +53,109 @@ fn identifiers_are_as_many_as_the_step_says() {
     );
     let two = Some(Several(vec![Identifier::Own, Identifier::Octets(vec![9])]));
     assert_eq!(with(two, None), [CLIENT_ID, CLIENT_ID, ELAPSED_TIME]);
+}
+
+#[test]
+fn options_come_in_the_order_of_the_message_else_of_the_client() {
+    let mut client = client();
+    client.order = [OPTION_REQUEST, IA_NA, CLIENT_ID].map(Code).to_vec();
+    let say = |order: Option<[u16; 2]>| {
+        let fields = Fields {
+            oro: Some(Several(vec![])),
+            order: order.map(|it| Several(it.map(Code).to_vec())),
+            ..Fields::default()
+        };
+        let message = Message::Client(1, fields);
+        let send = Send {
+            from: "first".into(),
+            transport: Transport::default(),
+            message,
+        };
+        let datagram = datagram(&send, &client, &mut Memory::default(), 7, Duration::ZERO);
+        codes(&dissect::message(&datagram.payload))
+    };
+    assert_eq!(say(None), [OPTION_REQUEST, CLIENT_ID, ELAPSED_TIME]);
+    let elapsed_first = Some([ELAPSED_TIME, 999]);
+    assert_eq!(
+        say(elapsed_first),
+        [ELAPSED_TIME, CLIENT_ID, OPTION_REQUEST]
+    );
+}
+
+#[test]
+fn a_relay_agent_orders_its_options_too() {
+    let hop = Hop {
+        interface_id: Some(crate::scenario::Opaque(b"x".to_vec())),
+        order: vec![Code(RELAY_MESSAGE)],
+        ..Hop::default()
+    };
+    let datagram = sent(Message::Client(1, Fields::default()), vec![hop]);
+    let tree = dissect::message(&datagram.payload);
+    assert_eq!(codes(&tree), [RELAY_MESSAGE, INTERFACE_ID]);
+}
+
+#[test]
+fn a_message_is_said_again_with_another_elapsed_time_and_nothing_else() {
+    let mut memory = Memory::default();
+    let mut say = |message| {
+        let send = Send {
+            from: "first".into(),
+            transport: Transport::default(),
+            message,
+        };
+        datagram(&send, &client(), &mut memory, 7, Duration::ZERO).payload
+    };
+    let fields = Fields {
+        reverse: Some(true),
+        ..Fields::default()
+    };
+    let first = say(Message::Client(1, fields));
+    let again = say(Message::Again(Some(0x0102)));
+    let at = first
+        .iter()
+        .zip(&again)
+        .position(|(one, other)| one != other);
+    let at = at.expect("the time is another");
+    assert_eq!(
+        (&first[at..at + 2], &again[at..at + 2]),
+        (&[0, 0][..], &[1, 2][..])
+    );
+    assert_eq!(
+        (&first[..at], &first[at + 2..]),
+        (&again[..at], &again[at + 2..])
+    );
+    assert_eq!(say(Message::Again(None)), again);
+}
+
+#[test]
+fn leases_are_carried_forward_with_the_lifetimes_that_the_step_says() {
+    let mut memory = Memory::default();
+    let given = [0, 3, 0, 40, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 24];
+    let address = [&[0x20; 16][..], &[0, 0, 0, 1, 0, 0, 0, 2]].concat();
+    let answer = [&[7, 0, 0, 7][..], &given, &address].concat();
+    memory.learn(&dissect::message(&answer));
+    let ia = Ia {
+        iaid: 1,
+        count: None,
+        t1: None,
+        t2: None,
+        leases: None,
+        preferred: Some(Wish::Secs(3)),
+        valid: Some(Wish::Secs(4)),
+        options: None,
+    };
+    let fields = Fields {
+        ia_na: Some(Several(vec![ia])),
+        ..Fields::default()
+    };
+    let send = Send {
+        from: "first".into(),
+        transport: Transport::default(),
+        message: Message::Client(5, fields),
+    };
+    let octets = datagram(&send, &client(), &mut memory, 7, Duration::ZERO).payload;
+    let address = [&[0x20; 16][..], &[0, 0, 0, 3, 0, 0, 0, 4]].concat();
+    assert!(octets.ends_with(&address), "{octets:02x?}");
 }
 
 #[test]
@@ -125,8 +229,9 @@ fn ia() -> impl Strategy<Value = Ia> {
         count: None,
         t1: Some(Wish::Secs(t1)),
         t2: Some(Wish::Secs(t2)),
-        lifetimes: None,
         leases: Some(Several(leases)),
+        preferred: None,
+        valid: None,
         options: None,
     })
 }
@@ -148,8 +253,9 @@ fn read_back(option: &Opt) -> Option<Ia> {
         count: None,
         t1: Some(Wish::Secs(*t1)),
         t2: Some(Wish::Secs(*t2)),
-        lifetimes: None,
         leases: Some(Several(leases.collect::<Option<_>>()?)),
+        preferred: None,
+        valid: None,
         options: None,
     })
 }

@@ -178,12 +178,16 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
 
 /// Why a scenario cannot be played against the original, if so.
 fn incomparable(scenario: &Scenario) -> Option<&'static str> {
-    scenario.steps.iter().find_map(|step| match step {
+    let steps = scenario.cases().flat_map(|it| &it.steps);
+    steps.into_iter().find_map(|step| match step {
         Step::Advance(span) if span.0 > ADVANCE_MAX => {
             Some("More time passes than anybody can wait for.")
         }
         Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
+        Step::Retransmit(_) => Some("More time passes than anybody can wait for."),
         Step::Advance(_)
+        | Step::Faults(_)
+        | Step::Save(_)
         | Step::Reload(_)
         | Step::Remove(_)
         | Step::Send(_)
@@ -245,7 +249,8 @@ fn watch(scenario: &Scenario, mut rig: impl crate::rig::Rig) -> Result<Played, R
 
 /// The pools of all configurations that the scenario gives a server.
 fn pools(scenario: &Scenario) -> Pools {
-    let later = scenario.steps.iter().filter_map(|step| match step {
+    let steps = scenario.cases().flat_map(|it| &it.steps);
+    let later = steps.filter_map(|step| match step {
         Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
         Step::Reload(it) => Some(it.config.as_str()),
         Step::Remove(_)
@@ -253,9 +258,13 @@ fn pools(scenario: &Scenario) -> Pools {
         | Step::Exchange(_)
         | Step::Expect(_)
         | Step::Advance(_)
+        | Step::Retransmit(_)
+        | Step::Faults(_)
+        | Step::Save(_)
         | Step::Disk(_) => None,
     });
-    let configurations = std::iter::once(scenario.config.as_str()).chain(later);
+    let first = scenario.cases().map(|it| it.config.as_str());
+    let configurations = first.chain(later);
     let own = scenario.link.addresses.iter().map(|it| it.address);
     Pools::new(configurations, own)
 }

@@ -10,7 +10,10 @@ mod registry;
 mod value;
 
 pub use reader::Name;
-pub use registry::{is_relay, message_name, message_type, option_code, option_name, status_name};
+pub use registry::{
+    is_relay, message_name, message_names, message_type, option_code, option_name, option_names,
+    status_code, status_name, status_names,
+};
 pub use value::{NtpPart, Value};
 
 use std::net::Ipv6Addr;

@@ -208,6 +208,40 @@ pub fn message_type(name: &str) -> Option<u8> {
     known.next().map(|(message_type, _)| *message_type)
 }
 
+/// The names of all messages in lower case.
+pub fn message_names() -> impl Iterator<Item = String> + Clone {
+    MESSAGES.iter().map(|(_, it)| it.to_ascii_lowercase())
+}
+
+/// The names of all options.
+pub fn option_names() -> impl Iterator<Item = &'static str> + Clone {
+    OPTIONS.iter().map(|(_, it, _)| *it)
+}
+
+/// The names of all statuses, as scenarios write them: `no-addrs-avail`.
+pub fn status_names() -> impl Iterator<Item = String> + Clone {
+    STATUSES.iter().map(|(_, it)| hyphened(it))
+}
+
+/// The code of the status with that name: `no-addrs-avail`.
+#[must_use]
+pub fn status_code(name: &str) -> Option<u16> {
+    let known = STATUSES.iter().find(|(_, it)| hyphened(it) == name);
+    known.map(|(code, _)| *code)
+}
+
+/// `NoAddrsAvail` as `no-addrs-avail`.
+fn hyphened(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
 /// Whether a message of that type has the header of relay agents.
 #[must_use]
 pub fn is_relay(message_type: u8) -> bool {

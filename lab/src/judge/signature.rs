@@ -75,6 +75,7 @@ mod tests {
                 id: 1,
                 secret: Secret(secret.into()),
             }),
+            order: Vec::new(),
             model: None,
         }
     }

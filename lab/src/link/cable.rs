@@ -1,7 +1,7 @@
 //! A cable between two namespaces: the server's machine at one end, a client's at the other.
 
-use crate::link::frame::Mac;
-use crate::link::tap::batch;
+use crate::link::frame::{Mac, mac_text};
+use crate::link::ip::batch;
 use crate::link::watch::Watch;
 use crate::link::{Error, Namespace};
 use crate::rig::{INTERFACE, SERVER_MAC};
@@ -30,8 +30,8 @@ impl Cable {
              peer name {INTERFACE} address {} netns {}\n\
              link set {INTERFACE} up\n\
              addr add 2001:db8:1::1/64 dev {INTERFACE} nodad\n",
-            text(SERVER_MAC),
-            text(client_mac),
+            mac_text(SERVER_MAC),
+            mac_text(client_mac),
             peer.to_string_lossy(),
         );
         let (server_watch, watch) = (Watch::new(&server)?, Watch::new(&client)?);
@@ -46,8 +46,4 @@ impl Cable {
             watch,
         })
     }
-}
-
-fn text(mac: Mac) -> String {
-    mac.map(|octet| format!("{octet:02x}")).join(":")
 }

@@ -78,6 +78,12 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// An Ethernet address as people write it: `02:00:00:00:00:01`.
+#[must_use]
+pub fn mac_text(mac: Mac) -> String {
+    mac.map(|octet| format!("{octet:02x}")).join(":")
+}
+
 /// The Ethernet address that a multicast address is sent to (RFC 2464 §7).
 #[must_use]
 pub fn multicast_mac(group: Ipv6Addr) -> Mac {

@@ -41,7 +41,9 @@ impl Listener {
             let all = SockProtocol::EthAll;
             let socket = socket(AddressFamily::Packet, SockType::Raw, flags, all)?;
             setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-            setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)?;
+            // Beyond the system's limit with the right that only root outside of user namespaces has.
+            setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)
+                .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &WAITING_BYTES))?;
             Ok((socket, if_nametoindex(interface)?))
         };
         let (socket, index) = namespace

@@ -1,6 +1,6 @@
 //! A real link for a real server: a network namespace, a TAP in it, and the lab at the other end.
 //!
-//! `netns` makes namespaces and removes them, `signal` has that done on Ctrl-C, `process` starts programs in them, `cable` joins two of them
+//! `netns` makes namespaces and removes them, `rootless` makes that possible without root, `signal` has that done on Ctrl-C, `process` starts programs in them, `cable` joins two of them
 //! and `watch` notices when their addresses change. Where the lab itself is at the other end, `tap` is the
 //! link's device, `station` speaks for every client and relay agent on it by means of `frame`, `udp`,
 //! `fragment` and `neighbour`, which know bytes only. What is said on the link is left to `rig::live`.
@@ -16,24 +16,28 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 pub mod cable;
 pub mod fragment;
 pub mod frame;
+pub mod ip;
 pub mod listener;
 pub mod log;
 pub mod neighbour;
 pub mod netns;
 pub mod owner;
 pub mod process;
+pub mod rootless;
 mod signal;
 pub mod station;
-pub mod tap;
+mod tap;
 pub mod udp;
+mod veth;
 pub mod watch;
+pub mod wire;
 
 pub use cable::Cable;
 pub use netns::Namespace;
 pub use process::Process;
 pub use signal::{Interruption, interruptible, remove_on_signal};
 pub use station::Station;
-pub use tap::Tap;
+pub use wire::{Device, Wire};
 
 /// Why there is no link. The text says what was tried.
 #[derive(Debug, thiserror::Error)]
@@ -62,9 +66,17 @@ pub enum Error {
 /// What is missing for links to be made here.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unavailable {
-    /// Namespaces and their links are root's.
-    #[error("network namespaces need root: run as root or with CAP_NET_ADMIN and CAP_SYS_ADMIN")]
-    Root,
+    /// Namespaces and their links are root's, and this user cannot become root in a namespace.
+    #[error(
+        "network namespaces need root, and without it a user namespace, which cannot be had: {0}"
+    )]
+    UserNamespaces(String),
+    /// The system makes none for us, although we are root.
+    #[error("network namespaces cannot be made here: {0}")]
+    Refused(String),
+    /// This process has more than one thread, and would have to move to a user namespace.
+    #[error("network namespaces need root, and it is too late to move to a user namespace")]
+    Threads,
     /// The device that TAPs come from.
     #[error("/dev/net/tun cannot be opened: {0}")]
     Tun(String),
@@ -87,15 +99,17 @@ impl Error {
     }
 }
 
-/// Whether links can be made here.
+/// Whether links can be made here. Without root, this process moves to a user namespace for that: see
+/// [`rootless::ensure`].
 ///
 /// # Errors
 /// The first thing that is missing.
 pub fn available() -> Result<(), Error> {
     installed("ip", "iproute2")?;
+    rootless::ensure()?;
     // The one certain way to know whether it may be done is to do it.
     let namespace = Namespace::new()?;
-    Tap::open(&namespace, "probe", [2, 0, 0, 0, 0, 1], &[]).map(drop)
+    Wire::open(Device::best().device, &namespace, "probe").map(drop)
 }
 
 /// Whether a program can be run, by a look along `PATH`.

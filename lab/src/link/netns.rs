@@ -8,7 +8,6 @@
 use std::any::Any;
 use std::fs;
 use std::io;
-use std::os::fd::AsFd as _;
 use std::os::unix::fs::MetadataExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -17,20 +16,16 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
 
 use netns_rs::NetNs;
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::{Pid, geteuid};
+use nix::unistd::Pid;
 
 use crate::link::owner::{self, Owner};
-use crate::link::process::pidfd;
-use crate::link::{Error, Process, Unavailable, run_to_end, wait};
-
-/// How long programs that were killed may take to end.
-const PATIENCE: Duration = Duration::from_secs(2);
+use crate::link::process::{end_all, processes};
+use crate::link::{Error, Process, Unavailable, rootless, run_to_end};
 
 /// Where programs reach the machine's log. What they do here is not for that.
 const SYSLOG: &str = "/dev/log";
@@ -55,8 +50,8 @@ impl Namespace {
     pub fn new() -> Result<Self, Error> {
         static SWEPT: Once = Once::new();
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        if !geteuid().is_root() {
-            return Err(Unavailable::Root.into());
+        if !rootless::is_privileged() {
+            return Err(Unavailable::Threads.into());
         }
         SWEPT.call_once(owner::sweep);
 
@@ -101,7 +96,7 @@ impl Namespace {
         self.thread = Some(thread);
         moved_in
             .recv()
-            .unwrap_or_else(|_| Err(Unavailable::Root.into()))
+            .unwrap_or_else(|_| Err(Error::system("move to a namespace", Errno::EPERM)))
     }
 
     /// Where the system shows this namespace; other programs name it by this path.
@@ -135,7 +130,8 @@ impl Namespace {
     ///
     /// # Errors
     /// It cannot be run, or fails.
-    pub fn command(&self, command: Command) -> Result<String, Error> {
+    pub fn command(&self, mut command: Command) -> Result<String, Error> {
+        owner::mark(&mut command);
         self.run(move || run_to_end(command))
     }
 
@@ -166,7 +162,7 @@ impl Namespace {
         })
     }
 
-    /// Shows a file or folder in another place as well, for programs of this namespace only.
+    /// Shows a file or folder, with what is mounted in it, in another place as well, for programs of this namespace only.
     ///
     /// # Errors
     /// The system refuses.
@@ -177,7 +173,7 @@ impl Namespace {
                 Some(&what),
                 &place,
                 None::<&str>,
-                MsFlags::MS_BIND,
+                MsFlags::MS_BIND | MsFlags::MS_REC,
                 None::<&str>,
             )
             .map_err(|errno| Error::system(format!("mount on {}", place.display()), errno))
@@ -201,7 +197,7 @@ impl Drop for Namespace {
 
 fn refused(source: netns_rs::Error) -> Error {
     if let netns_rs::Error::UnshareError(_) | netns_rs::Error::MountError(..) = source {
-        return Unavailable::Root.into();
+        return Unavailable::Refused(source.to_string()).into();
     }
     Error::system("make a network namespace", io::Error::other(source))
 }
@@ -241,22 +237,9 @@ pub(super) fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
     };
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return;
+    let is_inside = |pid: &Pid| {
+        let found = fs::metadata(format!("/proc/{pid}/ns/net"));
+        found.is_ok_and(|it| (it.dev(), it.ino()) == (wanted.dev(), wanted.ino()))
     };
-    let inside = processes.flatten().filter_map(|entry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let found = fs::metadata(entry.path().join("ns/net")).ok()?;
-        let there = (found.dev(), found.ino()) == (wanted.dev(), wanted.ino());
-        there.then_some(Pid::from_raw(pid))
-    });
-    let until = Instant::now() + PATIENCE;
-    for pid in inside {
-        // It may end by itself meanwhile, which is as good.
-        if let Ok(ended) = pidfd(pid)
-            && kill(pid, Signal::SIGKILL).is_ok()
-        {
-            let _ = wait(&[ended.as_fd()], until);
-        }
-    }
+    end_all(processes().filter(is_inside));
 }

@@ -1,16 +1,23 @@
-//! Whose namespaces and temporary folders are whose, so that those of runs that were killed can be removed.
+//! Whose namespaces, programs and temporary folders are whose, so that those of runs that were killed can be removed.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use netns_rs::{DefaultEnv, Env, NetNs};
+use nix::unistd::Pid;
 use tempfile::TempDir;
 
 use crate::link::Error;
 use crate::link::netns::end_everything_in;
+use crate::link::process::{end_all, processes};
 
 /// What the names of everything that the lab leaves about for a while begin with.
 const PREFIX: &str = "dhcp6lab-";
+
+/// The variable in the environment of every program that the lab starts, and so of what those start. It tells whose
+/// they are even where their namespace has no name here, as that of another user namespace.
+const MARK: &str = "DHCP6LAB_OWNER";
 
 /// A process. Numbers of processes come around again, so the time of its start, in ticks since the
 /// machine's, is part of its name.
@@ -65,19 +72,25 @@ pub fn temporary_folder() -> Result<TempDir, Error> {
         .map_err(|source| Error::system("make a temporary folder", source))
 }
 
-/// Removes the namespaces and temporary folders whose owners are gone. What cannot be removed stays: it
+/// Notes in the environment of a program whose it is.
+pub(super) fn mark(command: &mut Command) {
+    command.env(MARK, Owner::this_process().prefix());
+}
+
+/// Removes the namespaces, programs and temporary folders whose owners are gone. What cannot be removed stays: it
 /// harms nobody.
 pub fn sweep() {
     remove_all(|owner| !owner.lives());
 }
 
-/// Removes the namespaces and temporary folders of this process, which is about to end.
+/// Removes the namespaces, programs and temporary folders of this process, which is about to end.
 pub(super) fn remove_own() {
     let this = Owner::this_process();
     remove_all(|owner| owner == this);
 }
 
 fn remove_all(goes: impl Fn(Owner) -> bool) {
+    end_all(processes().filter(|pid| owner_of(*pid).is_some_and(&goes)));
     for name in things(&DefaultEnv.persist_dir(), &goes) {
         let path = DefaultEnv.persist_dir().join(&name);
         end_everything_in(&path);
@@ -89,6 +102,14 @@ fn remove_all(goes: impl Fn(Owner) -> bool) {
     for name in things(&folder, &goes) {
         let _ = fs::remove_dir_all(folder.join(name));
     }
+}
+
+/// Whose program a process runs, if it is the lab's.
+fn owner_of(pid: Pid) -> Option<Owner> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let mut variables = environment.split(|octet| *octet == 0);
+    let value = variables.find_map(|it| it.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))?;
+    Owner::of(str::from_utf8(value).ok()?)
 }
 
 fn things(folder: &Path, goes: impl Fn(Owner) -> bool) -> Vec<String> {

@@ -1,16 +1,20 @@
 //! Programs that the lab starts: they can be waited for with a deadline, and do not outlive the lab.
 
+use std::fs;
 use std::io;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, Command, ExitStatus};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 
-use crate::link::{Error, wait};
+use crate::link::{Error, owner, wait};
+
+/// How long programs that were killed may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A program that was started. It is killed when this goes out of scope, or the thread that started it
 /// ends: see `Namespace`.
@@ -32,6 +36,7 @@ impl Process {
     )]
     pub fn spawn(mut command: Command) -> Result<Self, Error> {
         let name = command.get_program().to_string_lossy().into_owned();
+        owner::mark(&mut command);
         let hears_all = SigSet::empty();
         // SAFETY: between fork and exec only async-signal-safe calls are allowed; prctl and sigprocmask are,
         // and turning their errno into an `io::Error` neither allocates nor locks.
@@ -108,6 +113,24 @@ impl Drop for Process {
 
 fn pid(child: &Child) -> Pid {
     Pid::from_raw(child.id().cast_signed())
+}
+
+/// All processes that there are.
+pub(super) fn processes() -> impl Iterator<Item = Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|it| it.file_name().to_str()?.parse().ok().map(Pid::from_raw))
+}
+
+/// Kills processes and waits for their end. One that may end by itself meanwhile is as good.
+pub(super) fn end_all(processes: impl Iterator<Item = Pid>) {
+    let until = Instant::now() + PATIENCE;
+    for pid in processes.filter(|pid| *pid != Pid::this()) {
+        if let Ok(ended) = pidfd(pid)
+            && kill(pid, Signal::SIGKILL).is_ok()
+        {
+            let _ = wait(&[ended.as_fd()], until);
+        }
+    }
 }
 
 /// A descriptor that can be read from once the process has ended.

@@ -28,8 +28,8 @@ impl Interruption {
     }
 }
 
-/// From now on, an interrupt or a request to end removes the namespaces and folders of this process before
-/// it ends. To be called by the main thread while it is alone: other threads inherit what it asks for.
+/// From now on, an interrupt, a request to end or the loss of the terminal removes the namespaces, programs and
+/// folders of this process before it ends. To be called by the main thread while it is alone: other threads inherit what it asks for.
 ///
 /// # Errors
 /// The system does not let us.
@@ -41,7 +41,7 @@ pub fn remove_on_signal() -> Result<(), Error> {
     })
 }
 
-/// From now on, the first interrupt or request to end is for the caller to look at, and to end by itself; the
+/// From now on, the first such signal is for the caller to look at, and to end by itself; the
 /// programs in the namespaces of this process are ended at once, so that nobody waits for them in vain. A second
 /// one is as after [`remove_on_signal`]. To be called by the main thread while it is alone.
 ///
@@ -62,7 +62,9 @@ pub fn interruptible() -> Result<Interruption, Error> {
 }
 
 fn block() -> Result<SigSet, Error> {
-    let ends: SigSet = [Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
+    let ends: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
+        .into_iter()
+        .collect();
     let blocked = ends.thread_block();
     blocked.map_err(|errno| failed(errno.into()))?;
     Ok(ends)

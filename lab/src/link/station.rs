@@ -9,16 +9,16 @@ use crate::link::frame::{
     ETHERNET_LEN, FRAGMENT, ICMPV6, IPV6_LEN, MTU, Mac, Packet, UDP, multicast_mac,
 };
 use crate::link::neighbour::{self, Solicitation};
-use crate::link::{Error, Tap, udp};
+use crate::link::{Error, Wire, udp};
 use crate::rig::Datagram;
 
 /// The hardware address of everything that the lab plays.
 pub const LAB_MAC: Mac = [0x02, 0, 0, 0, 0, 0xfe];
 
-/// A sender and receiver of datagrams over a [`Tap`].
+/// A sender and receiver of datagrams over a [`Wire`].
 #[derive(Debug)]
 pub struct Station {
-    tap: Tap,
+    wire: Wire,
     peer_mac: Mac,
     peer: Ipv6Addr,
     /// The addresses that the peer's host knows to be ours.
@@ -30,9 +30,9 @@ pub struct Station {
 impl Station {
     /// A station on the link with a peer at the other end.
     #[must_use]
-    pub fn new(tap: Tap, peer_mac: Mac, peer: Ipv6Addr) -> Self {
+    pub fn new(wire: Wire, peer_mac: Mac, peer: Ipv6Addr) -> Self {
         Self {
-            tap,
+            wire,
             peer_mac,
             peer,
             introduced: HashSet::new(),
@@ -83,7 +83,7 @@ impl Station {
     /// The link is gone.
     pub fn receive(&mut self) -> Result<Option<Datagram>, Error> {
         loop {
-            let Some(frame) = self.tap.receive()? else {
+            let Some(frame) = self.wire.receive()? else {
                 return Ok(None);
             };
             let Some(packet) = Packet::parse(frame) else {
@@ -138,13 +138,13 @@ impl Station {
             frame.len() <= ETHERNET_LEN + MTU,
             "longer packets are fragmented before"
         );
-        self.tap.send(&frame)
+        self.wire.send(&frame)
     }
 }
 
 impl AsFd for Station {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.tap.as_fd()
+        self.wire.as_fd()
     }
 }
 

@@ -78,7 +78,9 @@ fn bind(interface: &str) -> io::Result<(UdpSocket, u32)> {
     let index = if_nametoindex(interface)?;
     let socket = UdpSocket::bind((Ipv6Addr::UNSPECIFIED, CLIENT_PORT))?;
     socket.set_nonblocking(true)?;
-    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)?;
+    // Beyond the system's limit with the right that only root outside of user namespaces has.
+    setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER)
+        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &RECEIVE_BUFFER))?;
     Ok((socket, index))
 }
 

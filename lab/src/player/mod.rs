@@ -6,21 +6,26 @@
 //! A scenario can also be watched: then nothing is expected of the server, and whatever it does is written
 //! down, so that two servers can be compared.
 
+mod expectation;
+mod link;
+mod retransmission;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 
-use crate::compose::{self, Memory};
+use self::link::{Link, Passenger};
+use self::retransmission::Unanswered;
+use crate::compose::Memory;
 use crate::dissect;
-use crate::judge::{self, signature};
 use crate::normalise::Names;
-use crate::rig::{Datagram, Disk, Event, IaName, Rig, RigError};
+use crate::rig::{Datagram, Disk, IaName, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Reload, Remove, Restart, Scenario, Send,
-    Several, Step, Transport,
+    Client, Exchange, Expected, Fields, Ia, Message, Reload, Remove, Restart, Save, Saved,
+    Scenario, Send, Several, Step, Transport, Wanted,
 };
 use crate::transcript::Transcript;
 
@@ -94,6 +99,45 @@ enum Manner {
 }
 
 fn run(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
+    let mut first = case(scenario, rig, manner);
+    let Some(title) = &scenario.title else {
+        return first;
+    };
+    let mut whole = Transcript::default();
+    let mut failures = Vec::new();
+    let mut add = |title: &str, played: Played| {
+        whole.append(title, played.names, played.transcript);
+        failures.extend(played.failures.into_iter().map(|it| Failure {
+            step: it.step,
+            text: format!("({title}) {}", it.text),
+        }));
+    };
+    let names = first.names.clone();
+    add(title, first);
+    for further in &scenario.further {
+        let title = further.title.as_deref().unwrap_or_default();
+        first = match rig.fresh(&further.setup()) {
+            Ok(()) => case(further, rig, manner),
+            Err(error) => Played {
+                transcript: Transcript::default(),
+                names: names.clone(),
+                failures: vec![Failure {
+                    step: 1,
+                    text: error.to_string(),
+                }],
+            },
+        };
+        add(title, first);
+    }
+    Played {
+        transcript: whole,
+        names,
+        failures,
+    }
+}
+
+/// Plays a scenario with one set of parameters.
+fn case(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
     let mut player = Player {
         scenario,
         rig,
@@ -106,10 +150,16 @@ fn run(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
         step: 0,
         clock: Duration::ZERO,
         xid: FIRST_XID,
+        link: Link::new(scenario.seed),
         questions: Vec::new(),
+        unanswered: HashMap::new(),
         settled: true,
+        open: false,
         answers: VecDeque::new(),
         drops: VecDeque::new(),
+        taken: HashSet::new(),
+        last: None,
+        saved: Saved::default(),
     };
     if let Err(error) = player.run() {
         player.failures.push(Failure {
@@ -141,38 +191,50 @@ struct Player<'a> {
     /// The time since the start, as far as steps let it pass.
     clock: Duration,
     xid: u32,
-    /// What was sent and is not answered yet, with the client that sent it.
-    questions: Vec<(&'a str, Datagram)>,
+    link: Link,
+    /// What reached the server and is not answered yet, with the client that sent it.
+    questions: Vec<(String, Datagram)>,
+    /// What each client said last.
+    unanswered: HashMap<&'a str, Unanswered>,
     /// Whether the server's doings were collected since the last message.
     settled: bool,
-    answers: VecDeque<Datagram>,
+    /// Whether something was sent since the last expectation.
+    open: bool,
+    /// What has arrived from the server and was not expected yet.
+    answers: VecDeque<Passenger>,
     drops: VecDeque<String>,
+    /// The transaction ids of all answers that have come to their clients.
+    taken: HashSet<u32>,
+    /// The last answer that was expected.
+    last: Option<Datagram>,
+    saved: Saved,
 }
 
 impl<'a> Player<'a> {
     fn run(&mut self) -> Result<(), RigError> {
         let scenario = self.scenario;
-        for (index, step) in scenario.steps.iter().enumerate() {
+        for index in 0..scenario.steps.len() {
             self.step = index + 1;
+            let step = scenario.step(index, &self.saved).map_err(RigError)?;
+            self.transcript.begin_step(self.step);
             // Messages in a row go out together; whatever else follows them, they are dealt with first.
-            if !matches!(step, Step::Send(_)) {
+            if !matches!(*step, Step::Send(_)) {
                 self.settle()?;
             }
-            if !matches!(step, Step::Send(_) | Step::Expect(_)) {
+            if !matches!(*step, Step::Send(_) | Step::Expect(_) | Step::Save(_)) {
                 self.refuse_rest();
             }
             if self.ended {
                 break;
             }
-            self.transcript.begin_step(self.step);
-            self.play(step)?;
+            self.play(&step)?;
         }
         self.settle()?;
         self.refuse_rest();
         Ok(())
     }
 
-    fn play(&mut self, step: &'a Step) -> Result<(), RigError> {
+    fn play(&mut self, step: &Step) -> Result<(), RigError> {
         match step {
             Step::Send(send) => self.send(send),
             Step::Exchange(exchange) => self.exchange(exchange),
@@ -181,15 +243,32 @@ impl<'a> Player<'a> {
                 Ok(())
             }
             Step::Expect(expect) => {
+                self.open = false;
+                let alone = expect.0.len() == 1;
                 for expected in &expect.0 {
-                    self.expect(expected);
+                    self.expect(expected, alone);
                 }
                 Ok(())
             }
+            Step::Save(save) => self.save(save),
+            Step::Faults(faults) => {
+                self.note(match faults.0.is_empty() {
+                    true => "the link works",
+                    false => "the link has faults",
+                });
+                self.link.fail(&faults.0);
+                Ok(())
+            }
+            Step::Retransmit(retransmit) => {
+                let Some(client) = self.client(&retransmit.from) else {
+                    return Ok(());
+                };
+                let times = retransmit.times.unwrap_or(1);
+                self.retransmit(&client.name, times)
+            }
             Step::Advance(span) => {
                 self.note(&format!("advance {span}"));
-                self.clock += span.0;
-                self.rig.advance(span.0)
+                self.advance(span.0)
             }
             Step::Crash(restart) => {
                 self.note(&with_config("crash", restart));
@@ -271,44 +350,17 @@ impl<'a> Player<'a> {
         self.scenario.clients.get(name)
     }
 
-    fn send(&mut self, send: &Send) -> Result<(), RigError> {
-        let Some(client) = self.client(&send.from) else {
-            self.fail(format!("there is no client `{}`", send.from));
-            return Ok(());
-        };
-        // An answer that is still there cannot be one to this message.
-        if self.settled {
-            self.refuse_rest();
-            self.questions.clear();
+    /// Keeps values of the last answer.
+    fn save(&mut self, save: &Save) -> Result<(), RigError> {
+        let names: Vec<&str> = save.0.iter().map(|(name, _)| name.as_str()).collect();
+        self.note(&format!("save {}", names.join(", ")));
+        let last = self.last.as_ref();
+        let missing = last.and_then(|answer| self.saved.take(save, answer).err());
+        match (last.is_some(), missing) {
+            (true, None) => Ok(()),
+            (true, Some(part)) => Err(RigError(format!("the answer has no {part} to save"))),
+            (false, _) => Err(RigError("there is no answer to save from".into())),
         }
-        let memory = self.memories.entry(&client.name).or_default();
-        let datagram = compose::datagram(send, client, memory, self.xid, self.clock);
-        self.xid += 1;
-        self.transcript
-            .sent(self.clock, &client.name, datagram.clone());
-        self.rig.deliver(&datagram)?;
-        self.questions.push((&client.name, datagram));
-        self.settled = false;
-        Ok(())
-    }
-
-    fn settle(&mut self) -> Result<(), RigError> {
-        if std::mem::replace(&mut self.settled, true) {
-            return Ok(());
-        }
-        for event in self.rig.settle()? {
-            match event {
-                Event::Answer(datagram) => self.answers.push_back(datagram),
-                Event::Drop(label) => self.drops.push_back(label),
-                Event::Ended(ended) if self.watching => {
-                    self.refuse_rest();
-                    self.transcript.ended(self.clock, &ended.how);
-                    self.ended = true;
-                }
-                Event::Ended(ended) => return Err(ended.into()),
-            }
-        }
-        Ok(())
     }
 
     /// Writes down everything that came, or that nothing did.
@@ -320,24 +372,58 @@ impl<'a> Player<'a> {
         }
     }
 
-    /// What was sent and nobody waited for.
+    /// What came of messages and no step expects.
     fn refuse_rest(&mut self) {
-        while let Some(datagram) = self.answers.pop_front() {
-            let name = dissect::message(&datagram.payload).core().name();
-            self.take(datagram);
+        self.ignore_surplus();
+        let came = !self.answers.is_empty() || !self.drops.is_empty();
+        while let Some(passenger) = self.answers.pop_front() {
+            let name = dissect::message(&passenger.datagram.payload).core().name();
+            self.take(passenger);
             self.fail(format!("the server sent an unexpected {name}"));
+            self.ignore_surplus();
         }
-        self.drops.clear();
+        let foreign = self.foreign;
+        let drops = std::mem::take(&mut self.drops);
+        for label in drops.into_iter().filter(|_| !foreign) {
+            self.fail(format!(
+                "the server dropped a message, and no step expects that: add \
+                 `expect: {{ dropped: {label} }}`"
+            ));
+        }
+        // What is on its way may still be answered.
+        if self.link.next_due().is_some() {
+            return;
+        }
+        if std::mem::replace(&mut self.open, false) && !came && !self.ended {
+            self.fail(
+                "nothing came of the message, and no step expects that: add `expect: silence`"
+                    .into(),
+            );
+        }
     }
 
-    fn expect(&mut self, expected: &Expected) {
+    /// Holds what happened against one expectation; `alone` if it is the only one of its step.
+    fn expect(&mut self, expected: &Expected, alone: bool) {
         match expected {
-            Expected::Message(message_type) => self.expect_message(*message_type),
-            Expected::Silence => self.expect_nothing(None),
-            Expected::Dropped(_) if self.foreign => self.expect_nothing(None),
+            Expected::Message(message_type) => {
+                self.expect_message(*message_type, &Wanted::default());
+            }
+            Expected::Answer(message_type, wanted) => self.expect_message(*message_type, wanted),
+            Expected::Silence => {
+                self.drops.clear();
+                self.expect_nothing(None);
+            }
+            Expected::Dropped(_) if self.foreign => {
+                if alone {
+                    self.expect_nothing(None);
+                }
+            }
             Expected::Dropped(reason) => {
                 let dropped = self.drops.pop_front();
-                self.expect_nothing(dropped.as_deref());
+                match alone {
+                    true => self.expect_nothing(dropped.as_deref()),
+                    false => self.transcript.silence(self.clock, dropped.as_deref()),
+                }
                 if dropped.as_ref() != Some(reason) {
                     let dropped = dropped.as_deref().unwrap_or("nothing");
                     self.fail(format!("the server dropped {dropped} instead of {reason}"));
@@ -355,10 +441,10 @@ impl<'a> Player<'a> {
         }
     }
 
-    fn expect_message(&mut self, message_type: u8) {
+    fn expect_message(&mut self, message_type: u8, wanted: &Wanted) {
         let name = dissect::message_name(message_type);
-        let Some(datagram) = self.answers.pop_front() else {
-            let why = match self.drops.front() {
+        let Some(passenger) = self.answers.pop_front() else {
+            let why = match self.drops.pop_front() {
                 Some(reason) => format!(": {reason}"),
                 None => String::new(),
             };
@@ -368,48 +454,37 @@ impl<'a> Player<'a> {
             ));
             return;
         };
-        let tree = dissect::message(&datagram.payload);
+        let tree = dissect::message(&passenger.datagram.payload);
         let is = |it: &dissect::Message| it.message_type == message_type;
-        if !is(&tree) && !is(tree.core()) {
+        if is(&tree) || is(tree.core()) {
+            let names = Names::new(&self.scenario.clients.0);
+            for difference in expectation::differences(wanted, &passenger.datagram, &names) {
+                self.fail(format!("the {name} is not as expected: {difference}"));
+            }
+        } else {
             let other = tree.core().name();
             self.fail(format!("the server sent {other} instead of {name}"));
         }
-        self.take(datagram);
+        self.take(passenger);
     }
 
-    /// Writes an answer down, judges it, and lets its client learn from it.
-    fn take(&mut self, datagram: Datagram) {
-        let tree = dissect::message(&datagram.payload);
-        let xid = tree.core().xid();
-        let question = self
-            .questions
-            .iter()
-            .position(|(_, question)| dissect::message(&question.payload).core().xid() == xid);
-        match question.map(|index| self.questions.remove(index)) {
-            Some((name, question)) => {
-                for fault in judge::faults(&question, &datagram) {
-                    self.fail(format!("the {} is wrong: {fault}", tree.core().name()));
-                }
-                let memory = self.memories.entry(name).or_default();
-                if let Some(client) = self.scenario.clients.get(name) {
-                    let faults = signature::faults(client, &question, &datagram, &mut memory.heard);
-                    self.failures
-                        .extend(faults.into_iter().map(|fault| Failure {
-                            step: self.step,
-                            text: format!("the {} is wrong: {fault}", tree.core().name()),
-                        }));
-                }
-                memory.learn(tree.core());
-            }
-            None => self.fail(format!(
-                "{} answers nothing that was sent",
-                tree.core().name()
-            )),
+    /// An answer has come to its client, which learns from it.
+    fn take(&mut self, passenger: Passenger) {
+        let client = passenger.client.as_deref();
+        if let Some(client) = client.and_then(|it| self.scenario.clients.get(it)) {
+            let tree = dissect::message(&passenger.datagram.payload);
+            self.taken.extend(tree.core().xid());
+            let memory = self.memories.entry(&client.name).or_default();
+            memory.learn(tree.core());
         }
-        self.transcript.received(self.clock, datagram);
+        self.last = Some(passenger.datagram);
     }
 
-    fn exchange(&mut self, exchange: &'a Exchange) -> Result<(), RigError> {
+    fn exchange(&mut self, exchange: &Exchange) -> Result<(), RigError> {
+        let Some(client) = self.client(&exchange.from) else {
+            self.fail(format!("there is no client `{}`", exchange.from));
+            return Ok(());
+        };
         let legs: &[(u8, u8)] = match exchange.rapid_commit {
             true => &[(SOLICIT, REPLY)],
             false => &[(SOLICIT, ADVERTISE), (REQUEST, REPLY)],
@@ -417,8 +492,12 @@ impl<'a> Player<'a> {
         for &(message_type, answer) in legs {
             self.send(&leg(exchange, message_type))?;
             self.settle()?;
+            self.open = false;
+            self.retransmit(&client.name, exchange.retransmit)?;
+            self.open = false;
             if self.watching {
-                let goes_on = !self.ended && self.answers.iter().any(|it| is(it, answer));
+                let mut answers = self.answers.iter();
+                let goes_on = !self.ended && answers.any(|it| is(&it.datagram, answer));
                 if !self.ended {
                     self.take_all();
                 }
@@ -428,9 +507,12 @@ impl<'a> Player<'a> {
                 break;
             }
             let failed = self.failures.len();
-            self.expect_message(answer);
+            self.expect_message(answer, &Wanted::default());
             if self.failures.len() > failed {
                 break;
+            }
+            if self.link.is_lossy() {
+                self.drops.clear();
             }
         }
         Ok(())
@@ -443,7 +525,7 @@ fn is(datagram: &Datagram, message_type: u8) -> bool {
 }
 
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.
-fn leg(exchange: &Exchange, message_type: u8) -> Send {
+pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
     let solicits = message_type == SOLICIT;
     let ias = |ias: &Option<Several<Ia>>| {
         let mut ias = ias.clone();

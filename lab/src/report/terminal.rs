@@ -79,14 +79,6 @@ impl<W: Write> Terminal<W> {
         Ok(())
     }
 
-    /// Tells of one that turned out to be wrong after its line was printed.
-    ///
-    /// # Errors
-    /// The writer does not take it.
-    pub fn correct(&mut self, row: &Row) -> io::Result<()> {
-        self.add(row)
-    }
-
     /// Ends the report; `differing` is how many scenarios are unlike the original server on purpose.
     ///
     /// # Errors

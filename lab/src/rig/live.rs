@@ -1,4 +1,4 @@
-//! The live rig: a real server behind a TAP link, in a namespace of its own.
+//! The live rig: a real server behind a link whose other end the lab holds, in a namespace of its own.
 //!
 //! Time is real, so is the disk. What is pinned down is what both rigs must agree on: addresses, the
 //! server's DUID and the allocator's secret. A crash here ends a process and not the machine, so what was
@@ -7,7 +7,8 @@
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::link::{Namespace, Station, Tap};
+use crate::link::wire::bring_up;
+use crate::link::{Device, Namespace, Station, Wire};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
 use crate::rig::product::{Order, Said, Told};
@@ -47,7 +48,20 @@ impl Live {
     /// # Errors
     /// There can be no link here (see [`crate::link::available`]), or the server does not start.
     pub fn start(setup: &Setup, server: impl Into<Program>) -> Result<Self, RigError> {
-        Self::try_to_start(setup, server)?.map_err(|Ended { last_words, .. }| {
+        Self::start_over(Device::best().device, setup, server)
+    }
+
+    /// Starts a server behind a link of that device, and waits until it can answer.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_over(
+        device: Device,
+        setup: &Setup,
+        server: impl Into<Program>,
+    ) -> Result<Self, RigError> {
+        let started = Self::try_to_start_over(device, setup, server)?;
+        started.map_err(|Ended { last_words, .. }| {
             RigError(format!(
                 "the server did not start; its last words:\n{last_words}"
             ))
@@ -62,13 +76,22 @@ impl Live {
         setup: &Setup,
         server: impl Into<Program>,
     ) -> Result<Result<Self, Ended>, RigError> {
+        Self::try_to_start_over(Device::best().device, setup, server)
+    }
+
+    fn try_to_start_over(
+        device: Device,
+        setup: &Setup,
+        server: impl Into<Program>,
+    ) -> Result<Result<Self, Ended>, RigError> {
         let namespace = Namespace::new()?;
-        let tap = Tap::open(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
+        let wire = Wire::open(device, &namespace, INTERFACE)?;
+        bring_up(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
         let mut server = Server::new(server.into(), namespace, &setup.config)?;
         if let Some(ended) = server.try_to_start()? {
             return Ok(Err(ended));
         }
-        let station = Station::new(tap, SERVER_MAC, SERVER_ADDRESS);
+        let station = Station::new(wire, SERVER_MAC, SERVER_ADDRESS);
         Ok(Ok(Self {
             server,
             station,
@@ -183,6 +206,11 @@ impl Rig for Live {
         "live"
     }
 
+    fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
+        *self = Self::start(setup, self.server.program().clone())?;
+        Ok(())
+    }
+
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if let Some(fence) = self.ledger.open() {
             self.station.send(&fence)?;
@@ -253,7 +281,14 @@ impl Rig for Live {
     }
 
     fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError> {
-        self.tell(&Order::Remove(duid, ia))
+        let known = self.tell(&Order::Remove(duid, ia))?;
+        // The server says so before it is on disk. What it answers behind that leaves only afterwards.
+        if let Some(fence) = self.ledger.open() {
+            self.station.send(&fence)?;
+        }
+        let before = self.settle()?;
+        self.before.extend(before);
+        Ok(known)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

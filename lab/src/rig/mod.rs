@@ -57,6 +57,12 @@ pub const INTERFACE: &str = "eth0";
 pub const SERVER_MAC: [u8; 6] = [0x02, 0, 0, 0, 0, 0x01];
 /// The link-local address that follows from it.
 pub const SERVER_ADDRESS: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0xff, 0xfe00, 0x0001);
+/// Link-local addresses that only the lab itself sends from: the server, the fence, and what fills the disk.
+pub const RESERVED: [Ipv6Addr; 3] = [
+    SERVER_ADDRESS,
+    fence::FENCE_ADDRESS,
+    ballast::BALLAST_ADDRESS,
+];
 /// The server's DUID in every scenario: link-layer, so that no clock is in it.
 pub const SERVER_DUID: [u8; 10] = [0, 3, 0, 1, 0x02, 0, 0, 0, 0, 0x01];
 /// The allocator's secret in every scenario, so that both rigs choose the same addresses.
@@ -97,6 +103,18 @@ impl From<Ended> for RigError {
 pub trait Rig {
     /// The name for reports: `sim` or `live`.
     fn name(&self) -> &'static str;
+
+    /// Puts another server in the place of the one that was there: with this setup, and without any leases.
+    ///
+    /// # Errors
+    /// The server does not start.
+    fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
+        let _ = setup;
+        Err(RigError(format!(
+            "the {} rig has one server, and a scenario with `for` needs one for each case",
+            self.name()
+        )))
+    }
 
     /// Puts a datagram on the link.
     ///

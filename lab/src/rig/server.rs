@@ -132,6 +132,12 @@ impl Server {
         Ok(server)
     }
 
+    /// What runs in it.
+    #[must_use]
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     fn give_to(&self, user: u32) -> Result<(), RigError> {
         let folder = self.folder.path().to_owned();
         let leases = self.path(LEASES);

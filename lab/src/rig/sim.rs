@@ -169,6 +169,11 @@ impl Rig for Sim {
         "sim"
     }
 
+    fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
+        *self = Self::start(setup)?;
+        Ok(())
+    }
+
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if self.is_for_server(datagram.destination) {
             self.arrived.push_back(datagram.clone());

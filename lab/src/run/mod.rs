@@ -4,6 +4,7 @@ mod crew;
 mod place;
 mod progress;
 mod selection;
+mod testimony;
 
 pub(crate) use selection::load;
 
@@ -16,7 +17,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::capture;
-use crate::link::{self, Interruption};
+use crate::link::wire::Choice;
+use crate::link::{self, Device, Interruption, rootless};
 use crate::peer::{self, Unusable};
 use crate::player::Played;
 use crate::report::{Class, Outcome, Results, Row, Terminal, Verdict};
@@ -25,6 +27,7 @@ use crate::rig::server::Program;
 use crate::scenario::{self, Scenario};
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::suite;
+use crate::witness;
 use place::{Place, Taken};
 use progress::Progress;
 
@@ -44,6 +47,10 @@ pub struct RunArguments {
     /// lets us make links.
     #[arg(long, value_enum)]
     pub rig: Option<RigChoice>,
+    /// What the link of the live rig is made of: a TAP, or a veth pair. A TAP, if not said, where /dev/net/tun can be
+    /// opened.
+    #[arg(long, value_enum, value_name = "DEVICE")]
+    pub link: Option<Device>,
     /// The server to test over a real link, if not the one of this workspace: a word (kea, wide), which means the
     /// program that Debian installs, a program, which is asked what it is, or both (kea:FILE). What the original one
     /// (wide) does is compared with what ours does; other servers are held to expectations and RFCs.
@@ -66,6 +73,10 @@ pub struct RunArguments {
     /// Ends at the first failure.
     #[arg(long)]
     pub fail_fast: bool,
+    /// Does not have tshark read every answer a second time. Otherwise an answer that it reads in another way, or calls
+    /// malformed, fails its scenario.
+    #[arg(long)]
+    pub no_witness: bool,
     /// Makes what happens the snapshot, where it is another or there is none.
     #[arg(long)]
     pub bless: bool,
@@ -85,7 +96,7 @@ pub struct RunArguments {
 pub enum RigChoice {
     /// The engine in process, with a virtual clock.
     Sim,
-    /// The program in a network namespace behind a TAP; needs root.
+    /// The program in a network namespace, behind a link that the lab holds.
     Live,
     /// One after the other.
     Both,
@@ -113,6 +124,8 @@ pub(crate) enum Error {
     Filtered(String),
     #[error("the live rig cannot run: {0}")]
     Lacking(String),
+    #[error("no answer was read a second time: {0}; --no-witness does without")]
+    Witness(#[from] witness::Error),
     #[error("cannot write the report: {0}")]
     Report(#[from] io::Error),
 }
@@ -120,7 +133,7 @@ pub(crate) enum Error {
 impl Error {
     fn status(&self) -> u8 {
         match self {
-            Self::Lacking(_) | Self::Server(Unusable::Missing(_)) => LACKING,
+            Self::Lacking(_) | Self::Witness(_) | Self::Server(Unusable::Missing(_)) => LACKING,
             Self::Scenarios(_)
             | Self::File { .. }
             | Self::Capture { .. }
@@ -146,6 +159,10 @@ struct Surroundings {
 
 /// Runs, and returns the exit status.
 pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
+    if arguments.rig != Some(RigChoice::Sim) {
+        // While there is one thread. What came of it is told where a link is needed.
+        let _ = rootless::ensure();
+    }
     let surroundings = Surroundings {
         ci: std::env::var_os("CI").is_some_and(|it| it == "true"),
         terminal: io::stderr().is_terminal(),
@@ -234,13 +251,24 @@ fn play_all(
     crew::play(&tasks, workers(arguments), work, &mut recorder);
     recorder.progress.finish();
     let Recorder {
-        rows,
-        terminal,
+        mut rows,
+        mut terminal,
         error,
         ..
     } = recorder;
     if let Some(error) = error {
         return Err(error);
+    }
+    let mut unheard = None;
+    if !arguments.no_witness {
+        match testimony::hear(&mut rows) {
+            Ok(contested) => {
+                for row in contested.iter().filter_map(|index| rows.get(*index)) {
+                    terminal.add(row)?;
+                }
+            }
+            Err(error) => unheard = Some(Error::Witness(error)),
+        }
     }
     let results = Results {
         unplayed: tasks.len() - rows.len(),
@@ -249,7 +277,15 @@ fn play_all(
     };
     let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
-    Ok(results.verdict())
+    match unheard {
+        None => Ok(results.verdict()),
+        Some(error) if surroundings.ci && results.verdict() == Verdict::Passed => Err(error),
+        Some(error) => {
+            // Without standard error there is nobody to tell.
+            let _ = writeln!(err, "dhcp6lab: {error}");
+            Ok(results.verdict())
+        }
+    }
 }
 
 /// How many scenarios are played at once.
@@ -278,7 +314,9 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
             "{} is held to expectations and RFCs, not to snapshots",
             server.product().name()
         ));
-        return Ok(vec![Place::foreign(server)?]);
+        let choice = device(arguments)?;
+        tell(format!("{} over {choice}", server.product().word()));
+        return Ok(vec![Place::foreign(server, choice.device)]);
     }
     let rig = match arguments.rig {
         Some(rig) => rig,
@@ -295,9 +333,22 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
         places.push(Place::Sim);
     }
     if rig != RigChoice::Sim {
-        places.push(Place::live(named)?);
+        let choice = device(arguments)?;
+        tell(format!("live over {choice}"));
+        places.push(Place::live(named, choice.device)?);
     }
     Ok(places)
+}
+
+/// What links are made of: what the user demands, or what there is.
+fn device(arguments: &RunArguments) -> Result<Choice, Error> {
+    let lacking = |error: link::Error| Error::Lacking(error.to_string());
+    link::available().map_err(lacking)?;
+    let choice = arguments.link.map_or_else(Device::best, Into::into);
+    if choice.device == Device::Tap {
+        link::wire::tap_available().map_err(|error| lacking(error.into()))?;
+    }
+    Ok(choice)
 }
 
 /// A scenario to be played in a place.
@@ -405,14 +456,17 @@ fn judged(played: &Played, snapshot: Option<&str>, transcript: &str) -> Outcome 
 fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     let mut words = vec!["dhcp6lab".to_owned(), "run".to_owned()];
     match task.place {
-        Place::Original(_) | Place::Foreign(_) => {}
-        Place::Sim | Place::Live(_) => {
+        Place::Original(_) | Place::Foreign(..) => {}
+        Place::Sim | Place::Live(..) => {
             words.extend(["--rig".to_owned(), task.place.name().to_owned()]);
         }
     }
     let server = arguments.server.as_ref();
     if let Some(server) = server.filter(|_| !matches!(task.place, Place::Sim)) {
         words.extend(["--server".to_owned(), quoted(&server.display().to_string())]);
+    }
+    if let Some(device) = arguments.link.filter(|_| !matches!(task.place, Place::Sim)) {
+        words.extend(["--link".to_owned(), device.to_string().to_lowercase()]);
     }
     if let Some(command) = &arguments.server_command {
         words.extend(["--server-command".to_owned(), quoted(command)]);

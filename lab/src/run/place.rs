@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 use crate::differences::{self, Compared};
-use crate::link;
+use crate::link::{self, Device};
 use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
 use crate::program;
@@ -19,9 +19,9 @@ use crate::scenario::Scenario;
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     Sim,
-    Live(Program),
+    Live(Program, Device),
     Original(PathBuf),
-    Foreign(Program),
+    Foreign(Program, Device),
 }
 
 /// What came of a scenario in a place.
@@ -34,8 +34,7 @@ pub(super) enum Taken {
 }
 
 impl Place {
-    pub(super) fn live(server: Option<Program>) -> Result<Self, Error> {
-        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
+    pub(super) fn live(server: Option<Program>, device: Device) -> Result<Self, Error> {
         let server = match server {
             Some(server) => server,
             None => {
@@ -43,7 +42,7 @@ impl Place {
                 peer::named(&path)?
             }
         };
-        Ok(Self::Live(server))
+        Ok(Self::Live(server, device))
     }
 
     pub(super) fn original(server: PathBuf) -> Result<Self, Error> {
@@ -51,23 +50,22 @@ impl Place {
         Ok(Self::Original(server))
     }
 
-    pub(super) fn foreign(server: Program) -> Result<Self, Error> {
-        link::available().map_err(|error| Error::Lacking(error.to_string()))?;
-        Ok(Self::Foreign(server))
+    pub(super) fn foreign(server: Program, device: Device) -> Self {
+        Self::Foreign(server, device)
     }
 
     /// Whether its server is held to expectations and RFCs alone, and not to snapshots.
     pub(super) fn is_foreign(&self) -> bool {
-        matches!(self, Self::Foreign(_))
+        matches!(self, Self::Foreign(..))
     }
 
     /// What reports call it.
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Sim => "sim",
-            Self::Live(_) => "live",
+            Self::Live(..) => "live",
             Self::Original(_) => "wide",
-            Self::Foreign(server) => server.product().word(),
+            Self::Foreign(server, _) => server.product().word(),
         }
     }
 
@@ -83,10 +81,10 @@ impl Place {
     }
 
     fn play_once(&self, path: &Path, scenario: &Scenario) -> Taken {
-        if let (Self::Live(_), Some(reason)) = (self, scenario.only_sim()) {
+        if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
         }
-        if let Self::Foreign(server) = self
+        if let Self::Foreign(server, _) = self
             && let Some(obstacle) = peer::obstacle(scenario, server.product())
         {
             let (Obstacle::NotExpressible(why) | Obstacle::NotPlayable(why)) = obstacle;
@@ -95,8 +93,8 @@ impl Place {
         let setup = scenario.setup();
         let started: Result<Box<dyn Rig>, RigError> = match self {
             Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
-            Self::Live(server) | Self::Foreign(server) => {
-                Live::start(&setup, server.clone()).map(|it| Box::new(it) as _)
+            Self::Live(server, device) | Self::Foreign(server, device) => {
+                Live::start_over(*device, &setup, server.clone()).map(|it| Box::new(it) as _)
             }
             Self::Original(server) => {
                 let compared = differences::compare(path, scenario, server);

@@ -1,12 +1,13 @@
 //! The Authentication option of a message (RFC 3315 §21.4.1).
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::value::Hex;
 use crate::authentication::Secret;
 
 /// What an Authentication option says that is not as usual: `none` for no option, or a map.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Authentication {
     /// The protocol, if not delayed authentication.

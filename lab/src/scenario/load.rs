@@ -1,25 +1,26 @@
 //! Reads scenarios, and says where and how a file is wrong.
 
-use std::fmt;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::Error as _;
 
-use super::words::{nearest, reword};
-use super::{Expected, Scenario, Step, model};
+use super::document::{self, Content, Fault, Node, Values};
+use super::words::nearest;
+use super::{Expected, Late, Save, Scenario, Step, model};
 
 /// Why a file is no scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// It cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
+        /// Why not.
+        reason: String,
     },
     /// It does not say what a scenario says.
     #[error("{}:{line}:{column}: {reason}", path.display())]
@@ -35,138 +36,336 @@ pub enum Error {
     },
 }
 
+/// The most octets that a file of a scenario has.
+const LEN_MAX: u64 = 4 << 20;
+/// The most combinations that the parameters of a scenario have.
+const CASES_MAX: usize = 256;
+
 impl Scenario {
     /// Reads the scenario in a file.
     ///
     /// # Errors
     /// The file cannot be read, or is no scenario.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
+        let text = text_of(path).map_err(|reason| Error::Read {
             path: path.to_owned(),
-            source,
+            reason,
         })?;
         Self::parse(path, &text)
     }
 
-    /// Reads the scenario in a text; the path is for messages.
+    /// Reads the scenario in a text; the path is for messages, and for what it includes.
     ///
     /// # Errors
     /// The text is no scenario.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let refuse = |error: &serde_yaml::Error| {
-            let (line, column) = error
-                .location()
-                .map_or((1, 1), |it| (it.line(), it.column()));
-            let reason = error.to_string();
-            // The place is said once, ahead of the reason.
-            let end = reason.rfind(" at line ").unwrap_or(reason.len());
-            Error::Content {
-                path: path.to_owned(),
-                line,
-                column,
-                reason: reword(reason.get(..end).unwrap_or(&reason)),
-            }
-        };
-        let mut scenario: Self = serde_yaml::from_str(text).map_err(|error| refuse(&error))?;
-        let fault = scenario
-            .find_models(path)
-            .or_else(|| scenario.first_fault());
-        match fault {
-            None => Ok(scenario),
-            Some(fault) => {
-                // A second reading, which fails at the step in question, tells where that is.
-                let reader = serde_yaml::Deserializer::from_str(text);
-                match reader.deserialize_map(FailAt(&fault)) {
-                    Err(error) => Err(refuse(&error)),
-                    Ok(()) => Err(refuse(&serde_yaml::Error::custom(fault.reason))),
-                }
-            }
+        read(path, text).map_err(|fault| Error::of(path, &fault))
+    }
+}
+
+impl Error {
+    fn of(path: &Path, fault: &Fault) -> Self {
+        let place = fault.place();
+        Self::Content {
+            path: place.map_or(path, |it| &it.file).to_owned(),
+            line: place.map_or(1, |it| it.line),
+            column: place.map_or(1, |it| it.column),
+            reason: fault.reason(),
         }
     }
+}
 
+/// The text of a file that is one, and not longer than anybody would write.
+fn text_of(path: &Path) -> Result<String, String> {
+    let open = || -> std::io::Result<Result<String, String>> {
+        // What is no file may keep us waiting for ever.
+        if !std::fs::metadata(path)?.is_file() {
+            return Ok(Err("it is no file".to_owned()));
+        }
+        let mut text = String::new();
+        let file = std::fs::File::open(path)?;
+        file.take(LEN_MAX + 1).read_to_string(&mut text)?;
+        match text.len() as u64 > LEN_MAX {
+            true => Ok(Err(format!("it has more than {LEN_MAX} octets"))),
+            false => Ok(Ok(text)),
+        }
+    };
+    open().map_err(|error| error.to_string()).flatten()
+}
+
+fn read(path: &Path, text: &str) -> Result<Scenario, Fault> {
+    let root = document::read(path, text)?;
+    if root.as_map().is_none() {
+        let reason = "a scenario has keys: `why`, `rfc`, `config`, `clients`, `steps`";
+        return Err(Fault::at(&root.place, reason));
+    }
+    let root = document::resolve(root, &text_of)?;
+    // A key that is misspelt comes ahead of what follows from that.
+    let known = document::keys_of::<Scenario>();
+    for (key, _) in root.as_map().unwrap_or_default() {
+        let name = key.as_text().unwrap_or_default();
+        if !known.contains(&name) {
+            return Err(Fault::unknown_field(name, known).or_at(&key.place));
+        }
+    }
+    let mut cases = Vec::new();
+    for (title, parameters) in combinations(&root)? {
+        cases.push(case(&root, title, &parameters)?);
+    }
+    let mut cases = cases.into_iter();
+    let first = cases.next().expect("there is one without parameters, too");
+    Ok(Scenario {
+        further: cases.collect(),
+        ..first
+    })
+}
+
+/// Every combination of the values that `for` gives to its names; the last name changes fastest.
+fn combinations(root: &Node) -> Result<Vec<(Option<String>, Values)>, Fault> {
+    let mut found = vec![(None, Values::new())];
+    let Some(written) = root.get("for") else {
+        return Ok(found);
+    };
+    let Some(parameters) = written.as_map().filter(|it| !it.is_empty()) else {
+        let reason = "give values to names: `for: { lifetime: [60, 600] }`";
+        return Err(Fault::at(&written.place, reason));
+    };
+    for (key, values) in parameters {
+        let name = key.as_text().unwrap_or_default();
+        if !document::is_name(name) {
+            let reason = format!("`{name}` is no name: write letters, digits and `_`");
+            return Err(Fault::at(&key.place, reason));
+        }
+        let Content::List(values) = &values.content else {
+            let reason = format!("give `{name}` a list of values: `[60, 600]`");
+            return Err(Fault::at(&values.place, reason));
+        };
+        if values.is_empty() {
+            return Err(Fault::at(&key.place, format!("`{name}` has no values")));
+        }
+        if found.len() * values.len() > CASES_MAX {
+            let reason = format!("these are more than {CASES_MAX} combinations");
+            return Err(Fault::at(&key.place, reason));
+        }
+        let mut longer = Vec::new();
+        for (title, earlier) in &found {
+            for (index, value) in values.iter().enumerate() {
+                let word = match value.as_text() {
+                    Some(text) => text.to_owned(),
+                    None => format!("#{}", index + 1),
+                };
+                let start = title
+                    .as_ref()
+                    .map_or_else(String::new, |it| format!("{it} "));
+                let mut all = earlier.clone();
+                all.insert(name.to_owned(), value.clone());
+                longer.push((Some(format!("{start}{name}={word}")), all));
+            }
+        }
+        found = longer;
+    }
+    Ok(found)
+}
+
+/// What is told as it is, whatever the parameters are.
+const AS_IT_IS: &[&str] = &["why", "rfc", "differs", "for", "steps"];
+
+fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scenario, Fault> {
+    let mut entries = Vec::new();
+    for (key, value) in root.as_map().unwrap_or_default() {
+        let as_it_is = key.as_text().is_some_and(|it| AS_IT_IS.contains(&it));
+        let value = match as_it_is {
+            true => value.clone(),
+            false => document::fill(value, parameters)?,
+        };
+        entries.push((key.clone(), value));
+    }
+    let head = Node {
+        place: root.place.clone(),
+        content: Content::Map(entries),
+    };
+    let mut scenario = Scenario::deserialize(&head)?;
+    scenario.title = title;
+    scenario.check_head(root)?;
+    scenario.find_models(root)?;
+    let mut names = Names {
+        parameters: parameters.clone(),
+        saved: Values::new(),
+    };
+    let steps = root.get("steps").map_or(&[][..], Node::elements);
+    let mut before = Before::default();
+    for (index, written) in steps.iter().enumerate() {
+        let within = |fault: Fault| fault.in_element("steps", index);
+        let (step, late) = names.read(written).map_err(within)?;
+        let at = |wrong: Wrong| {
+            let value = written.as_map().and_then(|it| Some(&it.first()?.1));
+            let named = wrong.key.zip(value).and_then(|(key, value)| value.get(key));
+            within(Fault::at(&named.unwrap_or(written).place, wrong.reason))
+        };
+        scenario.check(&step, before).map_err(at)?;
+        if let Step::Save(save) = &step {
+            names.save(save, written).map_err(within)?;
+        }
+        before.pass(&step);
+        scenario.steps.push(step);
+        scenario.late.push(late);
+    }
+    Ok(scenario)
+}
+
+/// What is wrong with a step, and under which key if that is known.
+struct Wrong {
+    key: Option<&'static str>,
+    reason: String,
+}
+
+impl<T: Into<String>> From<T> for Wrong {
+    fn from(reason: T) -> Self {
+        Self {
+            key: None,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// What the steps before a step have done, as far as the step has to be able to rely on it.
+#[derive(Clone, Copy, Default)]
+struct Before {
+    /// A message was sent, or a delayed one may have arrived, so that something can be expected.
+    sent: bool,
+    /// An answer was taken, so that something of it can be saved.
+    answered: bool,
+    /// Messages may be under way.
+    delayed: bool,
+}
+
+impl Before {
+    fn pass(&mut self, step: &Step) {
+        let takes = matches!(step, Step::Expect(_) | Step::Exchange(_));
+        self.answered = takes || (self.answered && matches!(step, Step::Save(_)));
+        if let Step::Faults(faults) = step {
+            self.delayed |= !faults.0.is_empty();
+        }
+        let sends = matches!(step, Step::Send(_) | Step::Expect(_) | Step::Retransmit(_));
+        let keeps = matches!(step, Step::Save(_));
+        let waits = matches!(step, Step::Advance(_));
+        self.sent = sends || (keeps && self.sent) || (waits && self.delayed);
+    }
+}
+
+/// The names that steps may use.
+struct Names {
+    parameters: Values,
+    /// Of what earlier steps save, something of the same kind.
+    saved: Values,
+}
+
+impl Names {
+    /// Reads a step; with how it is written, if values have to be put in that are not there yet.
+    fn read(&mut self, written: &Node) -> Result<(Step, Option<Late>), Fault> {
+        let mut used = Vec::new();
+        document::names_in(written, &mut used);
+        let uses_saved = used.iter().any(|(name, _)| self.saved.contains_key(*name));
+        let mut values = self.parameters.clone();
+        values.extend(self.saved.clone());
+        let node = document::fill(written, &values)?;
+        let step = Step::deserialize(&node)?;
+        let late = uses_saved.then(|| Late {
+            written: written.clone(),
+            parameters: self.parameters.clone(),
+        });
+        Ok((step, late))
+    }
+
+    /// Takes note of what a step saves.
+    fn save(&mut self, save: &Save, written: &Node) -> Result<(), Fault> {
+        for (name, part) in &save.0 {
+            if self.parameters.contains_key(name) {
+                let reason = format!("`{name}` is a parameter: save it under another name");
+                return Err(Fault::at(&written.place, reason));
+            }
+            self.saved.insert(name.clone(), part.sample(&written.place));
+        }
+        Ok(())
+    }
+}
+
+impl Scenario {
     /// Looks up the models of the clients. Its own goes by the name of the file.
-    fn find_models(&mut self, path: &Path) -> Option<Fault> {
-        let (folder, name) = (path.parent().unwrap_or(path), path.file_stem());
-        let own = self.model.as_ref().zip(name);
-        let unused = own.filter(|(_, name)| {
-            let clients = self.clients.0.iter().filter_map(|it| it.model.as_ref());
-            !clients.map(|it| it.name.as_str()).any(|it| *it == **name)
-        });
-        let fault = |key, reason| Fault {
-            key,
-            index: None,
-            reason,
-        };
-        if let Some((_, name)) = unused {
-            let name = name.to_string_lossy();
+    fn find_models(&mut self, root: &Node) -> Result<(), Fault> {
+        let own = self.model.take().map(Arc::new);
+        let own_name = root
+            .place
+            .file
+            .file_stem()
+            .map(|it| it.to_string_lossy().into_owned());
+        let is_own = |name: &str| own.is_some() && own_name.as_deref() == Some(name);
+        let mut names = self.clients.0.iter().filter_map(|it| it.model.as_ref());
+        if let (Some(_), Some(written)) = (&own, root.get("model"))
+            && !names.any(|it| is_own(&it.name))
+        {
+            let name = own_name.as_deref().unwrap_or_default();
             let reason = format!("no client has this model: give one `client: {name}`");
-            return Some(fault("model", reason));
+            return Err(Fault::at(&written.place, reason));
         }
-        let found = self.clients.resolve(|wanted| match own {
-            Some((model, name)) if *wanted == *name => Ok(Arc::new(model.clone())),
-            _ => model::find(wanted, folder),
-        });
-        found.err().map(|reason| fault("clients", reason))
+        self.clients.resolve(|client, name| match &own {
+            Some(model) if is_own(name) => Ok(Arc::clone(model)),
+            _ => {
+                let written = root.get("clients").and_then(|it| it.get(client));
+                let written = written.and_then(|it| it.get("client"));
+                let place = written.map_or(&root.place, |it| &it.place);
+                let folder = place.file.parent().unwrap_or(Path::new(""));
+                model::find(name, folder).map_err(|reason| Fault::at(place, reason))
+            }
+        })
     }
 
-    /// What the forms of single values cannot rule out.
-    fn first_fault(&self) -> Option<Fault> {
-        let fault = |key, index, reason: String| Some(Fault { key, index, reason });
+    /// What the forms of single values cannot rule out, but for the steps.
+    fn check_head(&self, root: &Node) -> Result<(), Fault> {
+        let at = |key: &str, reason: String| {
+            let node = root.get(key).unwrap_or(root);
+            Err(Fault::at(&node.place, format!("{key}: {reason}")))
+        };
         if self.why.trim().is_empty() {
-            return fault(
-                "why",
-                None,
-                "say in a sentence what the scenario shows".into(),
-            );
+            return at("why", "say in a sentence what the scenario shows".into());
         }
         if self.rfc.is_empty() {
-            return fault(
-                "rfc",
-                None,
-                "name the section that it is about: [\"9915 §18.3.2\"]".into(),
-            );
+            let reason = "name the section that it is about: [\"9915 §18.3.2\"]";
+            return at("rfc", reason.into());
         }
         if let Some(entry) = self.rfc.iter().find(|it| !is_section(it)) {
             let reason = format!("`{entry}` is no section: write it as \"9915 §18.3.2\"");
-            return fault("rfc", None, reason);
+            return at("rfc", reason);
         }
-        for (index, client) in self.clients.0.iter().enumerate() {
-            let earlier = self.clients.0.iter().take(index);
-            if earlier.clone().any(|it| it.name == client.name) {
-                let reason = format!("`{}` stands twice: give one another name", client.name);
-                return fault("clients", None, reason);
+        let steps = root.get("steps").map(|it| &it.content);
+        match steps {
+            Some(Content::List(steps)) if steps.is_empty() => {
+                let reason = "nothing happens: add a step such as `exchange: { from: CLIENT }`";
+                at("steps", reason.into())
+            }
+            Some(Content::List(_)) | None => Ok(()),
+            Some(Content::Map(_) | Content::Scalar(_)) => {
+                at("steps", "write a list: one `- ` ahead of each step".into())
             }
         }
-        if self.steps.is_empty() {
-            return fault(
-                "steps",
-                None,
-                "nothing happens: add a step such as `exchange: { from: CLIENT }`".into(),
-            );
-        }
-        let mut sent = false;
-        for (index, step) in self.steps.iter().enumerate() {
-            if let Err(reason) = self.check(step, sent) {
-                return fault("steps", Some(index), reason);
-            }
-            sent = matches!(step, Step::Send(_) | Step::Expect(_));
-        }
-        None
     }
 
-    fn check(&self, step: &Step, sent: bool) -> Result<(), String> {
-        let known = |name: &str| match self.clients.get(name) {
+    fn check(&self, step: &Step, before: Before) -> Result<(), Wrong> {
+        let known = |key, name: &str| match self.clients.get(name) {
             Some(_) => Ok(()),
-            None => Err(self.no_client(name)),
+            None => Err(Wrong {
+                key: Some(key),
+                reason: self.no_client(name),
+            }),
         };
         match step {
-            Step::Send(send) => known(&send.from),
-            Step::Exchange(exchange) => known(&exchange.from),
+            Step::Send(send) => known("from", &send.from),
+            Step::Exchange(exchange) => known("from", &exchange.from),
             Step::Expect(expect) => {
-                if !sent {
+                if !before.sent {
                     return Err("nothing was sent: put a `send` ahead of `expect`".into());
                 }
-                let silent = |it: &Expected| !matches!(it, Expected::Message(_));
+                let silent = |it: &Expected| *it == Expected::Silence;
                 match expect.0.as_slice() {
                     [] => Err("expect something, or `silence`".into()),
                     [_] => Ok(()),
@@ -177,12 +376,21 @@ impl Scenario {
                 }
             }
             Step::Remove(remove) => {
-                known(&remove.client)?;
+                known("client", &remove.client)?;
                 let Some(_) = remove.ia() else {
                     return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
                 };
                 Ok(())
             }
+            Step::Retransmit(retransmit) => known("from", &retransmit.from),
+            Step::Faults(faults) => Ok(faults.0.iter().try_for_each(|it| it.kind().map(drop))?),
+            Step::Save(save) => match (save.0.is_empty(), before.answered) {
+                (true, _) => Err("name what is saved: `{ lease: ia_na.1.address }`".into()),
+                (false, true) => Ok(()),
+                (false, false) => {
+                    Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
+                }
+            },
             Step::Reload(_)
             | Step::Advance(_)
             | Step::Crash(_)
@@ -209,96 +417,6 @@ fn is_section(text: &str) -> bool {
     text.split_once(" §").is_some_and(|(rfc, section)| {
         !rfc.is_empty() && rfc.bytes().all(|it| it.is_ascii_digit()) && plain(section)
     })
-}
-
-/// What is wrong, and where: under a key, and there perhaps with an element of the list.
-struct Fault {
-    key: &'static str,
-    index: Option<usize>,
-    reason: String,
-}
-
-/// Reads a document and fails at the place of a fault, since only failures tell their place.
-struct FailAt<'a>(&'a Fault);
-
-impl<'de> Visitor<'de> for FailAt<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a scenario")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while let Some(key) = map.next_key::<String>()? {
-            if key == self.0.key {
-                map.next_value_seed(Element(self.0))?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The value under the key of a fault.
-struct Element<'a>(&'a Fault);
-
-impl<'de> DeserializeSeed<'de> for Element<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        match self.0.index {
-            Some(_) => deserializer.deserialize_seq(self),
-            None => deserializer.deserialize_any(Fail(&self.0.reason)),
-        }
-    }
-}
-
-impl<'de> Visitor<'de> for Element<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        for _ in 0..self.0.index.unwrap_or_default() {
-            seq.next_element::<IgnoredAny>()?;
-        }
-        seq.next_element_seed(Fail(&self.0.reason))?;
-        Ok(())
-    }
-}
-
-/// Fails, whatever it reads.
-struct Fail<'a>(&'a str);
-
-impl<'de> DeserializeSeed<'de> for Fail<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Fail<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    fn visit_str<E: serde::de::Error>(self, _: &str) -> Result<(), E> {
-        Err(E::custom(self.0))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(A::Error::custom(self.0))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(A::Error::custom(self.0))
-    }
 }
 
 #[cfg(test)]
@@ -359,7 +477,7 @@ mod tests {
         let error = refused_step("  - crash: server\n  - send: { from: second, solicit: {} }");
         assert_eq!(
             error,
-            "x.yaml:6:5: step 2: there is no client `second`: add it under `clients`, or use one of: first"
+            "x.yaml:6:19: step 2: there is no client `second`: add it under `clients`, or use one of: first"
         );
     }
 

@@ -4,35 +4,49 @@
 //! is told here, field by field; how messages are made of them is `compose`.
 
 mod authentication;
+pub(crate) mod document;
+mod expect;
+mod fault;
 mod load;
 pub mod model;
+mod operation;
+mod save;
+mod schema;
 mod step;
 mod value;
-mod words;
+pub(crate) mod words;
 
 pub use authentication::Authentication;
+pub use expect::{
+    DROP_LABELS, Expect, Expected, Seconds, Status, Wanted, WantedIa, WantedLease, WantedOption,
+    WantedOptions,
+};
+pub use fault::{Fault, Kind as FaultKind, Part, Side};
 pub use load::Error;
 pub use model::Model;
+pub use operation::{Reload, Remove, Restart, Retransmit};
+pub use save::{Save, Saved};
+pub use schema::schema;
 pub use step::{
-    Exchange, Expect, Expected, Fields, Hop, Ia, Lease, Message, RawOption, Reload, Remove,
-    Restart, Send, Source, Step, Target, Transport,
+    Exchange, Fields, Hop, Ia, Lease, Message, RawOption, Send, Source, Step, Target, Transport,
 };
-pub use value::{
-    Block, Code, Elapsed, Hex, Identifier, Lifetimes, MessageType, Opaque, Several, Span, Wish,
-};
+pub use value::{Block, Code, Elapsed, Hex, Identifier, MessageType, Opaque, Several, Span, Wish};
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use self::document::Values;
 use crate::authentication::Key;
 use crate::rig::Setup;
 
 /// One scenario: a server, its clients, and what happens between them.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// What the scenario shows, so that a reader can judge the snapshot.
@@ -45,8 +59,9 @@ pub struct Scenario {
     /// What is typical of a client that this scenario is about, under the name of the file.
     #[serde(default)]
     pub model: Option<Model>,
-    /// The text of `dhcp6s.conf`; the interface is `eth0`.
+    /// The text of `dhcp6s.conf`, or `{ file: … }`; the interface is `eth0`.
     #[serde(default)]
+    #[schemars(with = "schema::Configuration")]
     pub config: String,
     /// The server's place on the link.
     #[serde(default)]
@@ -54,13 +69,48 @@ pub struct Scenario {
     /// The clients, in the order of the file.
     #[serde(default)]
     pub clients: Clients,
+    /// What chance on the link depends on: the same seed, the same faults.
+    #[serde(default)]
+    pub seed: u64,
     /// What happens, in order.
-    #[serde(with = "serde_yaml::with::singleton_map_recursive")]
+    // They are read one by one, as each may use what those before it have saved.
+    #[serde(deserialize_with = "read_later")]
     pub steps: Vec<Step>,
+    /// The steps as they are written, as far as they use saved values.
+    #[serde(skip)]
+    late: Vec<Option<Late>>,
+    /// The values of the parameters, if there are any: `type=renew lifetime=60`.
+    #[serde(skip)]
+    pub title: Option<String>,
+    /// The same scenario with the other values of its parameters, each for a server of its own.
+    #[serde(skip)]
+    pub further: Vec<Self>,
+    /// What steps and configuration are played with: `name: [value, …]`. Every combination is played on a server
+    /// of its own.
+    // This key and the next are dealt with before the rest is read.
+    #[serde(default, rename = "for")]
+    #[schemars(with = "schema::Parameters")]
+    _parameters: serde::de::IgnoredAny,
+    /// Files with further configuration, clients and steps, which come ahead of those here.
+    #[serde(default, rename = "include")]
+    #[schemars(with = "Several<String>")]
+    _include: serde::de::IgnoredAny,
+}
+
+fn read_later<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Step>, D::Error> {
+    serde::de::IgnoredAny::deserialize(deserializer)?;
+    Ok(Vec::new())
+}
+
+/// A step that can be read only when the values are there that it uses.
+#[derive(Clone, Debug)]
+struct Late {
+    written: document::Node,
+    parameters: Values,
 }
 
 /// The server's place on the link.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The server's addresses with their prefix lengths; the link-local one is always there.
@@ -90,6 +140,8 @@ pub struct Client {
     pub address: Ipv6Addr,
     /// What it authenticates its messages with.
     pub key: Option<Key>,
+    /// Which options come first in its messages, and in which order; the others follow as usual.
+    pub order: Vec<Code>,
     /// What is typical of it, if it has a model.
     pub model: Option<Modelled>,
 }
@@ -119,19 +171,19 @@ impl Clients {
         self.0.iter().find(|it| it.name == name)
     }
 
-    /// Looks the models of all clients up.
+    /// Looks the models of all clients up, by the name of the client and that of its model.
     ///
     /// # Errors
     /// There is no such model, as the lookup says.
-    pub fn resolve(
+    pub fn resolve<E>(
         &mut self,
-        find: impl Fn(&str) -> Result<Arc<Model>, String>,
-    ) -> Result<(), String> {
+        find: impl Fn(&str, &str) -> Result<Arc<Model>, E>,
+    ) -> Result<(), E> {
         for (index, client) in self.0.iter_mut().enumerate() {
             let Some(modelled) = &mut client.model else {
                 continue;
             };
-            modelled.model = find(&modelled.name)?;
+            modelled.model = find(&client.name, &modelled.name)?;
             if let (false, Some(duid)) = (modelled.own_duid, modelled.model.duid(number(index))) {
                 client.duid = duid;
             }
@@ -145,16 +197,25 @@ fn number(index: usize) -> u8 {
     0xc1_u8.wrapping_add(u8::try_from(index).unwrap_or(u8::MAX))
 }
 
+/// What of a client is not as usual.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct ClientFields {
+    /// Its DUID in hexadecimal.
+    duid: Option<Hex>,
+    /// Where its messages come from, and answers go to.
+    address: Option<Ipv6Addr>,
+    /// What it authenticates its messages with.
+    key: Option<Key>,
+    /// Its model: a name of the catalogue, or a file that ends with `.yaml`.
+    client: Option<String>,
+    /// Which options come first in its messages, and in which order; the others follow as usual.
+    #[serde(default)]
+    order: Vec<Code>,
+}
+
 impl<'de> Deserialize<'de> for Clients {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            duid: Option<Hex>,
-            address: Option<Ipv6Addr>,
-            key: Option<Key>,
-            client: Option<String>,
-        }
         struct ClientsVisitor;
         impl<'de> Visitor<'de> for ClientsVisitor {
             type Value = Clients;
@@ -165,7 +226,7 @@ impl<'de> Deserialize<'de> for Clients {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Clients, A::Error> {
                 let mut clients = Vec::new();
-                while let Some((name, written)) = map.next_entry::<String, Written>()? {
+                while let Some((name, written)) = map.next_entry::<String, ClientFields>()? {
                     let last = number(clients.len());
                     let own_duid = written.duid.is_some();
                     clients.push(Client {
@@ -177,6 +238,7 @@ impl<'de> Deserialize<'de> for Clients {
                             Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, u16::from(last))
                         }),
                         key: written.key,
+                        order: written.order,
                         model: written.client.map(|name| Modelled {
                             name,
                             model: Arc::default(),
@@ -192,6 +254,29 @@ impl<'de> Deserialize<'de> for Clients {
 }
 
 impl Scenario {
+    /// What is played, one after the other, each on a new server: the scenario itself, and the same with the other
+    /// values of its parameters.
+    pub fn cases(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.further)
+    }
+
+    /// The step with that index, with the values that earlier ones have saved.
+    ///
+    /// # Errors
+    /// A value is missing, or does not fit where it stands.
+    pub(crate) fn step(&self, index: usize, saved: &Saved) -> Result<Cow<'_, Step>, String> {
+        match self.late.get(index) {
+            Some(Some(late)) => {
+                let mut values = late.parameters.clone();
+                values.extend(saved.0.clone());
+                let read = document::fill(&late.written, &values)
+                    .and_then(|node| Step::deserialize(&node));
+                read.map(Cow::Owned).map_err(|fault| fault.to_string())
+            }
+            Some(None) | None => Ok(Cow::Borrowed(&self.steps[index])),
+        }
+    }
+
     /// What the rig needs to know before the server starts.
     #[must_use]
     pub fn setup(&self) -> Setup {
@@ -208,11 +293,17 @@ impl Scenario {
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
         const PATIENCE_SECS: u64 = 5;
-        self.steps.iter().find_map(|step| match step {
-            Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => {
-                Some("only on sim: it lets more than 5 s pass")
-            }
-            Step::Advance(_)
+        /// A client that waits for its third message does so for less than that, and for more than that after it.
+        const PATIENT_TIMES: u32 = 2;
+        const LONG: &str = "only on sim: it lets more than 5 s pass";
+        let steps = self.cases().flat_map(|it| &it.steps);
+        steps.into_iter().find_map(|step| match step {
+            Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => Some(LONG),
+            Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => Some(LONG),
+            Step::Retransmit(_) => Some(LONG),
+            Step::Faults(_)
+            | Step::Save(_)
+            | Step::Advance(_)
             | Step::Remove(_)
             | Step::Reload(_)
             | Step::Disk(_)

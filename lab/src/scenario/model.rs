@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::step::{Fields, Hop, Ia, Source};
@@ -15,7 +16,7 @@ use super::words::nearest;
 include!(concat!(env!("OUT_DIR"), "/catalogue.rs"));
 
 /// What is typical of a client.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Model {
     /// The form of its DUID. The last octet is the client's number in the scenario, so that two of a kind differ.
@@ -108,7 +109,8 @@ fn ias(said: Option<Several<Ia>>, base: Option<&Several<Ia>>) -> Option<Several<
         for ia in &mut said.0 {
             ia.t1 = ia.t1.or(model.t1);
             ia.t2 = ia.t2.or(model.t2);
-            ia.lifetimes = ia.lifetimes.or(model.lifetimes);
+            ia.preferred = ia.preferred.or(model.preferred);
+            ia.valid = ia.valid.or(model.valid);
             ia.leases = ia.leases.take().or_else(|| model.leases.clone());
             ia.options = ia.options.take().or_else(|| model.options.clone());
         }
@@ -212,11 +214,11 @@ mod tests {
 
     #[test]
     fn an_ia_of_a_step_is_otherwise_typical() {
-        let model = model("{ all: { ia_na: { iaid: 7, t1: 10, t2: 20, lifetimes: given } } }");
+        let model = model("{ all: { ia_na: { iaid: 7, t1: 10, t2: 20, valid: given } } }");
         let said = fields("{ ia_na: [{ iaid: 1, t1: 5 }, { iaid: 2, leases: none }] }");
         let whole = fields(
-            "{ ia_na: [{ iaid: 1, t1: 5, t2: 20, lifetimes: given },
-                       { iaid: 2, t1: 10, t2: 20, lifetimes: given, leases: none }] }",
+            "{ ia_na: [{ iaid: 1, t1: 5, t2: 20, valid: given },
+                       { iaid: 2, t1: 10, t2: 20, valid: given, leases: none }] }",
         );
         assert_eq!(model.complete(1, &said), whole);
     }

@@ -3,17 +3,22 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
+use schemars::JsonSchema;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::authentication::Authentication;
-use super::value::{Block, Code, Elapsed, Hex, Identifier, Lifetimes, Opaque, Several, Span, Wish};
+use super::expect::Expect;
+use super::fault::Fault;
+use super::operation::{Reload, Remove, Restart, Retransmit};
+use super::save::Save;
+use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span, Wish};
 use crate::dissect;
-use crate::rig::{Disk, IaName, SERVER_ADDRESS};
+use crate::rig::{Disk, SERVER_ADDRESS};
 
 /// One step.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", rename = "step")]
 pub enum Step {
     /// A client sends one message.
     Send(Box<Send>),
@@ -33,17 +38,32 @@ pub enum Step {
     Remove(Remove),
     /// The disk that holds the leases is full, or has room again.
     #[serde(deserialize_with = "disk")]
+    #[schemars(with = "DiskState")]
     Disk(Disk),
+    /// A client that has no answer waits for one, and sends its last message again (RFC 9915 §15).
+    Retransmit(Retransmit),
+    /// What the link does to messages from now on; `none` ends that.
+    Faults(Several<Fault>),
+    /// Values of the last answer that later steps use as `$NAME`.
+    Save(Save),
+}
+
+/// What a disk is said to be.
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", rename = "state of a disk")]
+#[schemars(rename = "DiskState")]
+enum DiskState {
+    /// Nothing more can be written.
+    Full,
+    /// There is room.
+    Room,
 }
 
 fn disk<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Disk, D::Error> {
-    match String::deserialize(deserializer)?.as_str() {
-        "full" => Ok(Disk::Full),
-        "room" => Ok(Disk::Room),
-        other => Err(D::Error::custom(format!(
-            "write `full` or `room` instead of `{other}`"
-        ))),
-    }
+    Ok(match DiskState::deserialize(deserializer)? {
+        DiskState::Full => Disk::Full,
+        DiskState::Room => Disk::Room,
+    })
 }
 
 /// `send`: who, how, and what.
@@ -66,8 +86,8 @@ pub enum Message {
     Relay(u8, Hop),
     /// These octets.
     Raw(Vec<u8>),
-    /// The octets of the client's last message once more.
-    Again,
+    /// The octets of the client's last message once more; with another elapsed time if one is given.
+    Again(Option<u16>),
 }
 
 /// How a message travels.
@@ -83,7 +103,7 @@ pub struct Transport {
 }
 
 /// The source of a datagram, as far as it is not the usual one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     /// The address.
@@ -108,13 +128,18 @@ impl<'de> Deserialize<'de> for Target {
 }
 
 /// One relay agent, and what it writes around the message.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hop {
     /// The agent's own address: `fe80::e1` for the one closest to the client, then `::e2` and so on.
     pub address: Option<Ipv6Addr>,
     /// The hop count: 0 for the one closest to the client, then 1 and so on.
     pub hops: Option<u8>,
+    /// It is a Lightweight DHCPv6 Relay Agent (RFC 6221): this is the content of its Interface-Id, and it sends from
+    /// the address of the client.
+    pub ldra: Option<Opaque>,
+    /// The UDP port that it sends from, if not 547; then there is a Relay Source Port option (RFC 8357).
+    pub port: Option<u16>,
     /// The link address; `::` gives none.
     pub link: Option<Ipv6Addr>,
     /// The peer address: the client, or the agent before.
@@ -123,13 +148,13 @@ pub struct Hop {
     pub interface_id: Option<Opaque>,
     /// Further options, behind the message.
     pub options: Vec<RawOption>,
-    /// The options that come first, in this order; the others follow in the usual one.
-    pub order: Several<Code>,
+    /// Which options come first, and in which order; the others follow as usual.
+    pub order: Vec<Code>,
 }
 
 /// What stands in a client's message. Everything that is not said is as the client's model has it, and else as a
 /// well-behaved client would do it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fields {
     /// The type, in a `message` without a name.
@@ -158,7 +183,7 @@ pub struct Fields {
     pub options: Option<Vec<RawOption>>,
     /// The Authentication option; if absent, one if the client has a key.
     pub auth: Option<Several<Authentication>>,
-    /// The options that come first, in this order; the others follow in the usual one.
+    /// Which options come first, and in which order; those of the client if absent.
     pub order: Option<Several<Code>>,
     /// Options that are left out, whatever else is said or typical.
     pub without: Option<Several<Code>>,
@@ -171,7 +196,7 @@ pub struct Fields {
 }
 
 /// One IA of a message.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ia {
     /// The IAID.
@@ -185,12 +210,15 @@ pub struct Ia {
     /// T2, which servers must not look at; 0 if absent.
     #[serde(default)]
     pub t2: Option<Wish>,
-    /// The lifetimes of leases that are carried forward; 0 if absent.
-    #[serde(default)]
-    pub lifetimes: Option<Lifetimes>,
     /// The leases that it lists. If absent: none in a Solicit, else those that the client was last given.
     #[serde(default)]
     pub leases: Option<Several<Lease>>,
+    /// The preferred lifetime of leases that are carried forward; 0 if absent.
+    #[serde(default)]
+    pub preferred: Option<Wish>,
+    /// The valid lifetime of leases that are carried forward; 0 if absent.
+    #[serde(default)]
+    pub valid: Option<Wish>,
     /// Further options in it, at the end; none if absent.
     #[serde(default)]
     pub options: Option<Vec<RawOption>>,
@@ -205,8 +233,9 @@ impl Ia {
             count: None,
             t1: None,
             t2: None,
-            lifetimes: None,
             leases: None,
+            preferred: None,
+            valid: None,
             options: None,
         }
     }
@@ -238,17 +267,6 @@ impl From<Block> for Lease {
 
 impl<'de> Deserialize<'de> for Lease {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            lease: Block,
-            #[serde(default)]
-            preferred: u32,
-            #[serde(default)]
-            valid: u32,
-            #[serde(default)]
-            options: Vec<RawOption>,
-        }
         struct LeaseVisitor;
         impl<'de> Visitor<'de> for LeaseVisitor {
             type Value = Lease;
@@ -263,7 +281,7 @@ impl<'de> Deserialize<'de> for Lease {
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Lease, A::Error> {
                 let map = serde::de::value::MapAccessDeserializer::new(map);
-                Written::deserialize(map).map(|it| Lease {
+                LeaseFields::deserialize(map).map(|it| Lease {
                     block: it.lease,
                     preferred: it.preferred,
                     valid: it.valid,
@@ -275,8 +293,25 @@ impl<'de> Deserialize<'de> for Lease {
     }
 }
 
+/// A lease that says more than its address.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LeaseFields {
+    /// The address or prefix.
+    lease: Block,
+    /// The preferred lifetime in seconds.
+    #[serde(default)]
+    preferred: u32,
+    /// The valid lifetime in seconds.
+    #[serde(default)]
+    valid: u32,
+    /// Options in it.
+    #[serde(default)]
+    options: Vec<RawOption>,
+}
+
 /// An option as its octets. At most one of the ways to say them is used; without any it is empty.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RawOption {
     /// The code, as a number or a name.
@@ -296,7 +331,7 @@ pub struct RawOption {
 }
 
 /// `exchange`: Solicit, Advertise, Request and Reply; with `rapid_commit`, Solicit and Reply.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Exchange {
     /// The name of the client.
@@ -322,145 +357,12 @@ pub struct Exchange {
     /// Ends the exchange after two messages.
     #[serde(default)]
     pub rapid_commit: bool,
+    /// How often each message is sent again while no answer comes (RFC 9915 §15).
+    #[serde(default)]
+    pub retransmit: u32,
     /// Further options, in both messages of the client.
     #[serde(default)]
     pub options: Option<Vec<RawOption>>,
-}
-
-/// `expect`: one thing, or several in order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Expect(pub Vec<Expected>);
-
-/// One thing that a server does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// It sends a message of that type; through relay agents, the type of the message at the core.
-    Message(u8),
-    /// It sends nothing.
-    Silence,
-    /// It sends nothing, and says that it drops something for the reason with that label.
-    Dropped(String),
-}
-
-impl<'de> Deserialize<'de> for Expected {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Drop {
-            dropped: String,
-        }
-        struct ExpectedVisitor;
-        impl<'de> Visitor<'de> for ExpectedVisitor {
-            type Value = Expected;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`advertise`, `reply`, `silence` or `{ dropped: REASON }`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Expected, E> {
-                if text == "silence" {
-                    return Ok(Expected::Silence);
-                }
-                dissect::message_type(text)
-                    .map(Expected::Message)
-                    .ok_or_else(|| {
-                        E::custom(format!("`{text}` is neither `silence` nor a message type"))
-                    })
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Expected, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                Drop::deserialize(map).map(|it| Expected::Dropped(it.dropped))
-            }
-        }
-        deserializer.deserialize_any(ExpectedVisitor)
-    }
-}
-
-impl<'de> Deserialize<'de> for Expect {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Several::deserialize(deserializer).map(|it| Self(it.0))
-    }
-}
-
-/// `restart` and `crash`: `server`, or `{ config: … }` for a start with another configuration.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Restart {
-    /// The text of the configuration from then on.
-    pub config: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for Restart {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            config: String,
-        }
-        struct RestartVisitor;
-        impl<'de> Visitor<'de> for RestartVisitor {
-            type Value = Restart;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`server`, or `{ config: … }`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Restart, E> {
-                match text {
-                    "server" => Ok(Restart::default()),
-                    _ => Err(E::custom(format!("write `server` instead of `{text}`"))),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Restart, A::Error> {
-                let map = serde::de::value::MapAccessDeserializer::new(map);
-                Written::deserialize(map).map(|it| Restart {
-                    config: Some(it.config),
-                })
-            }
-        }
-        deserializer.deserialize_any(RestartVisitor)
-    }
-}
-
-/// `reload`: the configuration from then on, unless the server has to refuse it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Reload {
-    /// The text of the configuration.
-    pub config: String,
-    /// Whether the server has to find a mistake in it, and to keep the one that it has.
-    #[serde(default)]
-    pub refused: bool,
-}
-
-/// `remove`: a binding, named by its client and one IA.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Remove {
-    /// The name of the client.
-    pub client: String,
-    /// The IAID of an IA_NA.
-    #[serde(default)]
-    pub ia_na: Option<u32>,
-    /// The IAID of an IA_PD.
-    #[serde(default)]
-    pub ia_pd: Option<u32>,
-    /// Whether the server must not know of any such binding.
-    #[serde(default)]
-    pub unknown: bool,
-}
-
-impl Remove {
-    /// The IA; `None` unless there is exactly one.
-    #[must_use]
-    pub fn ia(&self) -> Option<IaName> {
-        match (self.ia_na, self.ia_pd) {
-            (Some(iaid), None) => Some(IaName::Na(iaid)),
-            (None, Some(iaid)) => Some(IaName::Pd(iaid)),
-            _ => None,
-        }
-    }
 }
 
 impl<'de> Deserialize<'de> for Send {
@@ -471,7 +373,7 @@ impl<'de> Deserialize<'de> for Send {
 
 struct SendVisitor;
 
-const SEND_KEYS: &[&str] = &[
+pub(super) const SEND_KEYS: &[&str] = &[
     "from",
     "source",
     "to",
@@ -487,6 +389,11 @@ const SEND_KEYS: &[&str] = &[
     "decline",
     "release",
     "information-request",
+    "advertise",
+    "reply",
+    "reconfigure",
+    "relay-forward",
+    "relay-reply",
 ];
 
 impl<'de> Visitor<'de> for SendVisitor {
@@ -531,7 +438,9 @@ fn read_message<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Messa
     };
     match (name, dissect::message_type(name)) {
         ("raw", _) => Ok(Message::Raw(map.next_value::<Hex>()?.0)),
-        ("again", _) => map.next_value::<Nothing>().map(|_| Message::Again),
+        ("again", _) => map
+            .next_value::<Changes>()
+            .map(|it| Message::Again(it.elapsed)),
         ("message", _) => {
             let fields: Fields = map.next_value()?;
             let message_type = fields.r#type;
@@ -550,7 +459,11 @@ fn read_message<'de, A: MapAccess<'de>>(name: &str, map: &mut A) -> Result<Messa
     }
 }
 
-/// `{}`.
-#[derive(Deserialize)]
+/// `{}`, or what is not as it was.
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Nothing {}
+pub(super) struct Changes {
+    /// Another elapsed time, in hundredths of a second.
+    #[serde(default)]
+    elapsed: Option<u16>,
+}

@@ -8,10 +8,12 @@ use std::net::Ipv6Addr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::words::{nearest, not_known};
 use crate::dissect;
 
 /// Octets, written as hexadecimal digits; colons and spaces between them are welcome.
@@ -137,7 +139,15 @@ impl FromStr for Identifier {
         match text {
             "own" => Ok(Self::Own),
             "server" => Ok(Self::Server),
-            _ => text.parse::<Hex>().map(|hex| Self::Octets(hex.0)),
+            _ => text
+                .parse::<Hex>()
+                .map(|hex| Self::Octets(hex.0))
+                .map_err(
+                    |error| match nearest(text, ["own", "server", "none"].into_iter()) {
+                        Some(near) => format!("{error}; did you mean `{near}`?"),
+                        None => error,
+                    },
+                ),
         }
     }
 }
@@ -176,7 +186,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
                     return Ok(Several::default());
                 }
                 let value = serde::de::value::StrDeserializer::<E>::new(text);
-                Ok(Several(vec![T::deserialize(value)?]))
+                let read = T::deserialize(value).map_err(|error| {
+                    match nearest(text, std::iter::once("none")) {
+                        Some(_) => E::custom(format!("{error}; did you mean `none`?")),
+                        None => error,
+                    }
+                });
+                Ok(Several(vec![read?]))
             }
 
             fn visit_u64<E: Error>(self, number: u64) -> Result<Several<T>, E> {
@@ -206,6 +222,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Several<T> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Code(pub u16);
 
+impl FromStr for Code {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let number = || text.parse().ok().filter(|_| !text.starts_with(['+', '0']));
+        let code = dissect::option_code(text).or_else(number);
+        code.map(Self).ok_or_else(|| {
+            let reason = not_known(text, "the name of an option", dissect::option_names());
+            format!("{reason} Others are written as their numbers.")
+        })
+    }
+}
+
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct CodeVisitor;
@@ -223,9 +252,7 @@ impl<'de> Deserialize<'de> for Code {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Code, E> {
-                dissect::option_code(text).map(Code).ok_or_else(|| {
-                    E::custom(format!("no option is called `{text}`: write its number"))
-                })
+                text.parse().map_err(E::custom)
             }
         }
         deserializer.deserialize_any(CodeVisitor)
@@ -291,7 +318,7 @@ impl<'de> Deserialize<'de> for Elapsed {
     }
 }
 
-/// T1 or T2 of an IA that a client sends: seconds, or `given`.
+/// A time that a client writes into an IA: seconds, or `given`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wish {
     /// So many seconds.
@@ -327,51 +354,12 @@ impl<'de> Deserialize<'de> for Wish {
     }
 }
 
-/// What a client writes as the lifetimes of leases that it has: `given`, or `{ preferred: …, valid: … }`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lifetimes {
-    /// Those that the server gave it.
-    Given,
-    /// These, in seconds.
-    Are {
-        /// The preferred lifetime.
-        preferred: u32,
-        /// The valid lifetime.
-        valid: u32,
-    },
-}
-
-impl<'de> Deserialize<'de> for Lifetimes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Written {
-            preferred: u32,
-            valid: u32,
-        }
-        struct LifetimesVisitor;
-        impl<'de> Visitor<'de> for LifetimesVisitor {
-            type Value = Lifetimes;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`given`, or `{ preferred: …, valid: … }`")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Lifetimes, E> {
-                match text {
-                    "given" => Ok(Lifetimes::Given),
-                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
-                }
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Lifetimes, A::Error> {
-                let written = Written::deserialize(MapAccessDeserializer::new(map))?;
-                let Written { preferred, valid } = written;
-                Ok(Lifetimes::Are { preferred, valid })
-            }
-        }
-        deserializer.deserialize_any(LifetimesVisitor)
-    }
+/// `{ hex: … }`.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InHex {
+    /// The octets.
+    pub(super) hex: Hex,
 }
 
 /// Octets that may be written as plain text, or as `{ hex: … }`.
@@ -380,11 +368,6 @@ pub struct Opaque(pub Vec<u8>);
 
 impl<'de> Deserialize<'de> for Opaque {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct InHex {
-            hex: Hex,
-        }
         struct OpaqueVisitor;
         impl<'de> Visitor<'de> for OpaqueVisitor {
             type Value = Opaque;
@@ -406,12 +389,31 @@ impl<'de> Deserialize<'de> for Opaque {
 }
 
 /// An address, with the length of its prefix if it has one: `2001:db8::1` or `2001:db8::/56`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Block {
     /// The address before the slash.
     pub address: Ipv6Addr,
     /// The number behind the slash.
     pub length: Option<u8>,
+}
+
+impl fmt::Display for Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.length {
+            Some(length) => write!(f, "{}/{length}", self.address),
+            None => self.address.fmt(f),
+        }
+    }
+}
+
+impl Block {
+    /// Whether all of the other one is in it.
+    #[must_use]
+    pub fn holds(&self, other: &Self) -> bool {
+        let length = self.length.unwrap_or(128);
+        let differing = self.address.to_bits() ^ other.address.to_bits();
+        length <= other.length.unwrap_or(128) && differing.leading_zeros() >= u32::from(length)
+    }
 }
 
 impl FromStr for Block {

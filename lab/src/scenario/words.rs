@@ -1,71 +1,75 @@
-//! Says what serde says about a file in the words of somebody who writes scenarios.
+//! Says what is wrong with a file in the words of somebody who writes scenarios.
 
-/// A reason with its place in the document: `steps[1].send` becomes `step 2, send`, as failures call it.
-pub(super) fn reword(message: &str) -> String {
-    match message.split_once(": ") {
-        Some((path, reason)) if !path.contains([' ', '`']) => {
-            format!("{}: {}", place(path), explain(reason))
-        }
-        _ => explain(message),
-    }
-}
+use serde::de::Unexpected;
 
-/// A path with numbers from 1.
-fn place(path: &str) -> String {
-    let mut text = String::new();
-    for part in path.split('[') {
-        match part.split_once(']') {
-            Some((index, rest)) => {
-                let number = index.parse().map_or(0, |it: usize| it + 1);
-                text.push_str(&format!(" {number}{rest}"));
-            }
-            None => text.push_str(part),
-        }
-    }
-    match text.strip_prefix("steps ") {
-        Some(rest) => format!("step {}", rest.replacen('.', ", ", 1)),
-        None => text,
-    }
-}
+/// So many known words are listed; of more, only the nearest is told.
+const LISTED_MAX: usize = 30;
 
-fn explain(reason: &str) -> String {
-    if let Some((name, known)) = unknown(reason, "unknown field `") {
-        return not_known(name, "a key here", known);
-    }
-    if let Some((name, known)) = unknown(reason, "unknown variant `") {
-        return not_known(name, "a step", known);
-    }
-    let types = [
-        ("u8", "255"),
-        ("u16", "65535"),
-        ("u32", "4294967295"),
-        ("usize", "18446744073709551615"),
-    ];
-    let number = types.iter().find_map(|(name, most)| {
-        let start = reason.strip_suffix(name)?.strip_suffix("expected ")?;
-        Some(format!("{start}expected a number from 0 to {most}"))
-    });
-    number.unwrap_or_else(|| reason.to_owned())
-}
-
-/// The name that is not known and what serde lists behind it.
-fn unknown<'a>(reason: &'a str, start: &str) -> Option<(&'a str, &'a str)> {
-    reason.strip_prefix(start)?.split_once("`, expected ")
-}
-
-fn not_known(name: &str, what: &str, listed: &str) -> String {
-    let known: Vec<&str> = listed.split('`').skip(1).step_by(2).collect();
-    let hint = match nearest(name, known.iter().copied()) {
+/// That a word is not one of those that are known, and which may have been meant.
+pub(crate) fn not_known<'a>(
+    name: &str,
+    what: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> String {
+    let hint = match nearest(name, known.clone()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "there is nothing like it.".to_owned(),
     };
-    let known: Vec<String> = known.iter().map(|it| format!("`{it}`")).collect();
-    let known = known.join(", ");
-    format!("`{name}` is not {what}; {hint} Known: {known}")
+    let known: Vec<String> = known.map(|it| format!("`{it}`")).collect();
+    let listed = match known.len() {
+        1..=LISTED_MAX => format!(" Known: {}", known.join(", ")),
+        _ => String::new(),
+    };
+    format!("`{name}` is not {what}; {hint}{listed}")
+}
+
+/// What serde calls something that it did not expect.
+pub(super) fn unexpected(it: &Unexpected<'_>) -> String {
+    match it {
+        Unexpected::Bool(it) => format!("`{it}`"),
+        Unexpected::Unsigned(it) => format!("the number {it}"),
+        Unexpected::Signed(it) => format!("the number {it}"),
+        Unexpected::Float(it) => format!("the number {it}"),
+        Unexpected::Str(it) => format!("the text `{it}`"),
+        Unexpected::Unit => "nothing".to_owned(),
+        Unexpected::Seq => "a list".to_owned(),
+        Unexpected::Map => "a map".to_owned(),
+        Unexpected::Char(_)
+        | Unexpected::Bytes(_)
+        | Unexpected::Option
+        | Unexpected::NewtypeStruct
+        | Unexpected::Enum
+        | Unexpected::UnitVariant
+        | Unexpected::NewtypeVariant
+        | Unexpected::TupleVariant
+        | Unexpected::StructVariant
+        | Unexpected::Other(_) => it.to_string(),
+    }
+}
+
+/// What serde calls what it did expect.
+pub(super) fn expected(it: &str) -> String {
+    let numbers = [
+        ("u8", "255"),
+        ("u16", "65535"),
+        ("u32", "4294967295"),
+        ("u64", "18446744073709551615"),
+        ("usize", "18446744073709551615"),
+    ];
+    if let Some((_, most)) = numbers.iter().find(|(name, _)| *name == it) {
+        return format!("a number from 0 to {most}");
+    }
+    match it {
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a string" => "a text".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        _ if it.starts_with("struct ") => "a map".to_owned(),
+        _ => it.to_owned(),
+    }
 }
 
 /// Which of these somebody may have meant.
-pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let close = |it: &str| {
         let begins_alike = name.chars().take(2).eq(it.chars().take(2));
         begins_alike || distance(name, it) <= name.chars().count() / 3 + 1
@@ -75,19 +79,26 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         .min_by_key(|it| distance(name, it))
 }
 
-/// How many characters have to be added, removed or replaced to turn one word into the other.
+/// How many characters have to be added, removed, replaced or exchanged with their neighbour to turn one word
+/// into the other.
 fn distance(one: &str, other: &str) -> usize {
+    let one: Vec<char> = one.chars().collect();
     let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (i, letter) in one.chars().enumerate() {
-        let mut next = vec![i + 1];
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (i, letter) in one.iter().enumerate() {
+        let mut row = vec![i + 1];
         for (j, it) in other.iter().enumerate() {
-            let replaced = row[j] + usize::from(letter != *it);
-            next.push(replaced.min(row[j + 1] + 1).min(next[j] + 1));
+            let above = &rows[i];
+            let replaced = above[j] + usize::from(letter != it);
+            let mut least = replaced.min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *letter == other[j - 1] && one[i - 1] == *it {
+                least = least.min(rows[i - 1][j - 1] + 1);
+            }
+            row.push(least);
         }
-        row = next;
+        rows.push(row);
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -95,22 +106,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn steps_are_counted_as_in_failures() {
-        assert_eq!(
-            place("steps[1].send.relay[0].hops"),
-            "step 2, send.relay 1.hops"
-        );
-        assert_eq!(place("steps[0]"), "step 1");
-        assert_eq!(place("clients.first.duid"), "clients.first.duid");
-    }
-
-    #[test]
     fn what_was_meant_is_suggested() {
+        let known = ["send", "crash", "restart"];
         assert_eq!(
-            reword(
-                "steps[0]: unknown variant `reboot`, expected one of `send`, `crash`, `restart`"
-            ),
-            "step 1: `reboot` is not a step; did you mean `restart`? Known: `send`, `crash`, `restart`"
+            not_known("reboot", "a step", known.into_iter()),
+            "`reboot` is not a step; did you mean `restart`? Known: `send`, `crash`, `restart`"
         );
         for (wrong, right) in [("frist", "first"), ("ia_nna", "ia_na"), ("step", "steps")] {
             assert_eq!(
@@ -119,13 +119,12 @@ mod tests {
             );
         }
         assert_eq!(nearest("discover", ["solicit", "send"].into_iter()), None);
+        assert_eq!(nearest("ot", ["to", "raw"].into_iter()), Some("to"));
     }
 
     #[test]
     fn a_number_has_a_range_and_not_a_type() {
-        assert_eq!(
-            reword("steps[2].send.solicit.xid: invalid value: integer `-1`, expected u32"),
-            "step 3, send.solicit.xid: invalid value: integer `-1`, expected a number from 0 to 4294967295"
-        );
+        assert_eq!(expected("u32"), "a number from 0 to 4294967295");
+        assert_eq!(unexpected(&Unexpected::Signed(-1)), "the number -1");
     }
 }

@@ -19,7 +19,6 @@ use dhcp6lab::rig::server::PATIENCE;
 use dhcp6lab::rig::{INTERFACE, SERVER_DUID};
 use nix::net::if_::if_nametoindex;
 use nix::sys::signal::{Signal, kill};
-use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use nix::unistd::Pid;
 
 /// The client's link-local address, and the one that it asks from whether the server is done.
@@ -55,13 +54,11 @@ impl Machine {
             ..
         } = Cable::lay([0x02, 0, 0, 0, 0, 0xc1]).expect("a cable");
         lay_second(&namespace, &client);
-        for place in ["/dev", "/run", "/var/lib/dhcpv6", "/etc/wide-dhcpv6"] {
+        for place in ["/run", "/var/lib/dhcpv6", "/etc/wide-dhcpv6"] {
             let mounted = namespace.mount_memory(Path::new(place), 4 << 20);
             mounted.expect("memory in place of a folder");
         }
-        // In this /dev there is room for a syslog, and a /dev/null that is not lost when somebody removes a pid file
-        // of that name.
-        namespace.run(devices).expect("devices");
+        lay_devices(&namespace);
         let syslog = Syslog::new(&namespace);
         let index = |name: &'static str| {
             let index = client.run(move || if_nametoindex(name));
@@ -234,15 +231,21 @@ fn lay_second(server: &Namespace, client: &Namespace) {
     ip(client, &address(format!("{FENCE}/64")));
 }
 
-fn devices() -> nix::Result<()> {
-    for (name, number) in [("null", 3), ("random", 8), ("urandom", 9)] {
-        let (path, mode) = (
-            Path::new("/dev").join(name),
-            Mode::from_bits_truncate(0o666),
-        );
-        mknod(&path, SFlag::S_IFCHR, mode, makedev(1, number))?;
+/// Puts a `/dev` in place in which there is room for a syslog, and a `/dev/null` that is not lost when somebody
+/// removes a pid file of that name. Its devices are those of this machine: not everybody may make some.
+fn lay_devices(namespace: &Namespace) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mounted = namespace.mount_memory(folder.path(), 4 << 20);
+    mounted.expect("memory in place of a folder");
+    for name in ["null", "random", "urandom"] {
+        let place = folder.path().join(name);
+        let file = place.clone();
+        namespace.run(move || fs::write(file, "")).expect("a file");
+        let shown = namespace.mount_over(&Path::new("/dev").join(name), &place);
+        shown.expect("a device");
     }
-    Ok(())
+    let moved = namespace.mount_over(folder.path(), Path::new("/dev"));
+    moved.expect("another /dev");
 }
 
 /// The system's log, read as it comes: the original server waits until there is room for a message, ours does not.

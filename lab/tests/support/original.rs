@@ -7,8 +7,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use dhcp6lab::link::ip::batch;
 use dhcp6lab::link::log::Log;
-use dhcp6lab::link::tap::batch;
 use dhcp6lab::link::{Error, Namespace, wait};
 use dhcp6lab::program::ORIGINAL;
 use nix::libc;

@@ -1,0 +1,21 @@
+//! Plays the clients of a capture against a live server.
+//!
+//! A recording of the lab's own servers is said again octet for octet and has to be answered so (`exact`). Any
+//! other capture is played as its clients would play it: what must follow the live server is rewritten
+//! (`rewrite`), and the answers are compared by what they mean to a client (`meaning`).
+
+mod command;
+mod exact;
+mod json;
+mod meaning;
+mod page;
+mod play;
+mod reason;
+mod rewrite;
+
+pub use command::{ReplayArguments, run};
+pub use exact::{Replayed, replay, setup};
+pub use meaning::Row;
+pub use play::{Compared, Options, Played, play};
+pub use reason::{Class, Reason};
+pub use rewrite::Rewrite;

@@ -1,0 +1,79 @@
+//! Every scenario that the documentation shows is played: on the simulated rig, and over a real link where there can
+//! be one and it is no matter of hours.
+
+use std::path::{Path, PathBuf};
+
+use dhcp6lab::player::{self, Played};
+use dhcp6lab::rig::live::Live;
+use dhcp6lab::rig::sim::Sim;
+use dhcp6lab::scenario::Scenario;
+use dhcp6lab::suite;
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+/// Every scenario in the documentation, with its number in the file.
+fn examples() -> Vec<(PathBuf, usize, Scenario)> {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs");
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(docs).expect("documentation") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|it| it != "md") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a readable document");
+        for (index, example) in suite::examples(&text).enumerate() {
+            let scenario = Scenario::parse(&path, example)
+                .unwrap_or_else(|error| panic!("{error}\nin example {}:\n{example}", index + 1));
+            found.push((path.clone(), index + 1, scenario));
+        }
+    }
+    found
+}
+
+fn passes(path: &Path, number: usize, played: &Played) {
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert!(
+        failures.is_empty(),
+        "{}, example {number}: {}\n\n{}",
+        path.display(),
+        failures.join("\n"),
+        played.text()
+    );
+}
+
+#[test]
+fn every_example_passes_on_the_simulated_rig() {
+    let examples = examples();
+    for (path, number, scenario) in &examples {
+        let mut sim = Sim::start(&scenario.setup()).unwrap_or_else(|error| panic!("{error}"));
+        passes(path, *number, &player::play(scenario, &mut sim));
+    }
+    assert!(examples.len() > 10, "{} examples", examples.len());
+}
+
+#[test]
+fn every_example_tells_the_same_on_the_live_rig() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let server = server::path();
+    for (path, number, scenario) in examples() {
+        if scenario.only_sim().is_some() {
+            continue;
+        }
+        let setup = scenario.setup();
+        let mut sim = Sim::start(&setup).unwrap_or_else(|error| panic!("{error}"));
+        let mut live =
+            Live::start(&setup, server.as_path()).unwrap_or_else(|error| panic!("{error}"));
+        let played = player::play(&scenario, &mut live);
+        passes(&path, number, &played);
+        assert_eq!(
+            played.text(),
+            player::play(&scenario, &mut sim).text(),
+            "{}, example {number}",
+            path.display()
+        );
+    }
+}
