@@ -9,6 +9,7 @@ use dhcp6s::wire::{
     Ia, IaAddress, IaPrefix, Message, MessageType, OptionCode, Options, RelayMessage, Status,
 };
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What is compared, one list a field, in the order of the octets.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -231,6 +232,14 @@ fn what_tshark_calls_malformed_is_contested_unless_it_is_wrong_itself() {
             Some("tshark says: DUID: malformed option".to_owned())
         ]
     );
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks_exact(2);
+    let octets = digits.map(|pair| std::str::from_utf8(pair).expect("digits"));
+    octets
+        .map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal"))
+        .collect()
 }
 
 /// What tshark finds in a capture: frame numbers and payloads. `None` if there is no tshark, which is said.

@@ -39,9 +39,11 @@ fn client(model: &str, duid: &[u8]) -> Client {
 fn said(tree: &dissect::Message) -> Fields {
     let ias = |code| {
         let of_kind = tree.options.list.iter().filter(|it| it.code == code);
-        let named = of_kind.map(|it| match &it.value {
-            Value::Ia { iaid, .. } => Ia::with_iaid(*iaid),
-            other => panic!("an IA that cannot be read: {other:?}"),
+        let named = of_kind.map(|it| {
+            let Value::Ia { iaid, .. } = &it.value else {
+                panic!("an IA that cannot be read: {:?}", it.value)
+            };
+            Ia::with_iaid(*iaid)
         });
         Some(Several(named.collect()))
     };

@@ -94,6 +94,78 @@ fn a_relay_agent_orders_its_options_too() {
     assert_eq!(codes(&tree), [RELAY_MESSAGE, INTERFACE_ID]);
 }
 
+/// The datagrams of a client that says this, one message after the other, with the server's answers between.
+fn dialogue(says: &[(u64, u8, &str)], answer: &[u8]) -> Vec<Datagram> {
+    let mut memory = Memory::default();
+    let mut say = |(secs, message_type, fields): &(u64, u8, &str)| {
+        let fields = serde_yaml::from_str(fields).expect("fields");
+        let send = Send {
+            from: "first".into(),
+            transport: Transport::default(),
+            message: Message::Client(*message_type, fields),
+        };
+        let now = Duration::from_secs(*secs);
+        let said = datagram(
+            &send,
+            &client(),
+            &mut memory,
+            message_type.to_owned().into(),
+            now,
+        );
+        memory.learn(&dissect::message(answer));
+        said
+    };
+    says.iter().map(&mut say).collect()
+}
+
+#[test]
+fn elapsed_time_is_counted_from_the_first_message_with_its_transaction_id() {
+    let says = [
+        (5, 1, "{ elapsed: counted }"),
+        (7, 1, "{ elapsed: counted, same_xid: true }"),
+        (8, 1, "{ elapsed: counted-in-seconds, same_xid: true }"),
+        (9, 3, "{ elapsed: counted }"),
+        (3000, 3, "{ elapsed: counted, same_xid: true }"),
+    ];
+    let said = dialogue(&says, &[7, 0, 0, 0]);
+    let times = said.iter().map(|it| {
+        let tree = dissect::message(&it.payload);
+        tree.options.first(ELAPSED_TIME).map(|it| it.value.clone())
+    });
+    let expected = [0, 200, 3, 0, 65535].map(|it| Some(Value::Number(it)));
+    assert_eq!(times.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_was_given_is_said_again_but_in_a_solicit() {
+    let ia = [0, 3, 0, 40, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 8, 0, 5, 0, 24];
+    let address = [&[0x20; 16][..], &[0, 0, 0, 1, 0, 0, 0, 2]].concat();
+    let answer = [&[7, 0, 0, 7][..], &ia, &address].concat();
+    let fields = "{ ia_na: { iaid: 1, t1: given, t2: given, preferred: given, valid: given } }";
+    let said = dialogue(&[(0, 3, fields), (0, 5, fields), (0, 1, fields)], &answer);
+    let nothing = [0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(said[0].payload.ends_with(&nothing));
+    assert!(said[1].payload.ends_with(&answer[4..]));
+    assert!(said[2].payload.ends_with(&nothing));
+}
+
+#[test]
+fn an_option_may_be_left_out_whatever_else_is_said() {
+    let fields = "{ without: [client-id, ia-na], ia_na: [{ iaid: 1 }, { iaid: 2 }], oro: 23 }";
+    let said = dialogue(&[(0, 1, fields)], &[7, 0, 0, 0]);
+    let tree = dissect::message(&said[0].payload);
+    assert_eq!(codes(&tree), [ELAPSED_TIME, OPTION_REQUEST]);
+}
+
+#[test]
+fn the_last_place_of_a_kind_is_that_of_all_that_are_left() {
+    let ias = "ia_na: [{ iaid: 1 }, { iaid: 2 }, { iaid: 3 }]";
+    let fields = format!("{{ order: [ia-na, elapsed-time, ia-na], {ias} }}");
+    let said = dialogue(&[(0, 1, &fields)], &[7, 0, 0, 0]);
+    let tree = dissect::message(&said[0].payload);
+    assert_eq!(codes(&tree), [IA_NA, ELAPSED_TIME, IA_NA, IA_NA, CLIENT_ID]);
+}
+
 #[test]
 fn a_message_is_said_again_with_another_elapsed_time_and_nothing_else() {
     let mut memory = Memory::default();

@@ -460,23 +460,38 @@ fn an_answer_is_judged() {
     for (extra, text) in [
         (
             &[0, 7, 0, 1, 9, 0, 7, 0, 1, 9][..],
-            "preference stands twice",
+            "preference stands twice (RFC 9915 §21)",
         ),
-        (&[0, 23, 0, 3, 1, 2, 3], "dns-servers is malformed"),
-        (&[0, 14, 0, 0], "rapid-commit does not belong there"),
-        (&[0, 13, 0, 2, 0, 2], "NoAddrsAvail stands outside of an IA"),
-        (&[0, 1], "there are octets that are no option"),
+        (
+            &[0, 23, 0, 3, 1, 2, 3],
+            "dns-servers is malformed (RFC 9915 §21)",
+        ),
+        (
+            &[0, 14, 0, 0],
+            "rapid-commit does not belong there (RFC 9915 §21.14)",
+        ),
+        (
+            &[0, 13, 0, 2, 0, 2],
+            "NoAddrsAvail stands outside of an IA (RFC 9915 §18.3.9)",
+        ),
+        (
+            &[0, 1],
+            "there are octets that are no option (RFC 9915 §21.1)",
+        ),
         (
             &[
                 0, 25, 0, 18, 0, 0, 0, 1, 0, 0, 0, 30, 0, 0, 0, 48, 0, 13, 0, 2, 0, 6,
             ],
-            "nobody asked for ia-pd 1",
+            "nobody asked for ia-pd 1 (RFC 9915 §18.3.2)",
         ),
     ] {
         assert_eq!(failures(&steps, with(extra)), fault(text));
     }
     let missing = failures(&steps, vec![Answer::Message(2, vec![])]);
-    assert_eq!(missing, fault("ia-na 1 is not answered"));
+    assert_eq!(
+        missing,
+        fault("ia-na 1 is not answered (RFC 9915 §18.3.2, §18.3.4, §18.3.9)")
+    );
 }
 
 /// The lines of a watched transcript that tell what the server did.

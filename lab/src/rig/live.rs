@@ -14,12 +14,15 @@ use crate::rig::fence::Ledger;
 use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Ended, Event, INTERFACE, IaName, Rig, RigError, SERVER_ADDRESS, SERVER_MAC,
-    Setup,
+    Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
+    SERVER_MAC, Setup, foreign,
 };
+use crate::scenario;
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
+/// What a message says about longer ones.
+pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
@@ -31,6 +34,7 @@ const NO_BALLAST: &str = "the disk cannot be filled to the last octet without an
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
 pub struct Live {
+    device: Device,
     server: Server,
     station: Station,
     ledger: Ledger,
@@ -93,6 +97,7 @@ impl Live {
         }
         let station = Station::new(wire, SERVER_MAC, SERVER_ADDRESS);
         Ok(Ok(Self {
+            device,
             server,
             station,
             ledger: Ledger::default(),
@@ -100,6 +105,21 @@ impl Live {
             ballast: None,
             obeyed: None,
         }))
+    }
+
+    /// Sends a datagram, and sees to it that the server reads it ahead of whatever is sent next.
+    fn send(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        const AGAIN: Duration = Duration::from_micros(500);
+        let packets = self.server.packets();
+        self.station.send(datagram)?;
+        let until = Instant::now() + PATIENCE;
+        while !self.server.has_read(packets) && self.server.ended()?.is_none() {
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not read what is sent to it"));
+            }
+            self.server.pause(Instant::now() + AGAIN)?;
+        }
+        Ok(())
     }
 
     /// Takes in what has come from the server by now. The log first: a server says what it does before
@@ -172,7 +192,7 @@ impl Live {
     fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
         self.obeyed = None;
         match self.server.tell(order)? {
-            Told::Waiting => {}
+            Told::Waiting | Told::Signal(_) => {}
             Told::Done(done) => return Ok(done),
             Told::Restart => return self.restart(None).map(|()| true),
         }
@@ -207,20 +227,20 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start(setup, self.server.program().clone())?;
+        *self = Self::start_over(self.device, setup, self.server.program.clone())?;
         Ok(())
     }
 
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
-        Ok(self.station.send(datagram)?)
+        self.send(datagram)
     }
 
     fn settle(&mut self) -> Result<Vec<Event>, RigError> {
         if let Some(fence) = self.ledger.close() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let until = Instant::now() + PATIENCE;
         loop {
@@ -252,8 +272,8 @@ impl Rig for Live {
         if time > ADVANCE_MAX {
             let (asked, most) = (time.as_secs(), ADVANCE_MAX.as_secs());
             return Err(RigError(format!(
-                "{asked} s are to pass, which is more than the {most} s that the live rig waits: \
-                 play this scenario on the simulated rig"
+                "{asked} s are to pass, which is more than the {most} s {WAIT_ON_SIM}: play this scenario \
+                 on the simulated rig"
             )));
         }
         let until = Instant::now() + time;
@@ -289,6 +309,15 @@ impl Rig for Live {
         let before = self.settle()?;
         self.before.extend(before);
         Ok(known)
+    }
+
+    fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
+        let Server {
+            namespace, folder, ..
+        } = &self.server;
+        let ran = foreign::run(program, namespace, folder.path())?;
+        self.collect()?;
+        Ok(ran)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

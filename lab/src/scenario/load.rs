@@ -300,14 +300,6 @@ impl Scenario {
             .file_stem()
             .map(|it| it.to_string_lossy().into_owned());
         let is_own = |name: &str| own.is_some() && own_name.as_deref() == Some(name);
-        let mut names = self.clients.0.iter().filter_map(|it| it.model.as_ref());
-        if let (Some(_), Some(written)) = (&own, root.get("model"))
-            && !names.any(|it| is_own(&it.name))
-        {
-            let name = own_name.as_deref().unwrap_or_default();
-            let reason = format!("no client has this model: give one `client: {name}`");
-            return Err(Fault::at(&written.place, reason));
-        }
         self.clients.resolve(|client, name| match &own {
             Some(model) if is_own(name) => Ok(Arc::clone(model)),
             _ => {
@@ -317,7 +309,16 @@ impl Scenario {
                 let folder = place.file.parent().unwrap_or(Path::new(""));
                 model::find(name, folder).map_err(|reason| Fault::at(place, reason))
             }
-        })
+        })?;
+        let mut names = self.clients.0.iter().filter_map(|it| it.model.as_ref());
+        if let (Some(_), Some(written)) = (&own, root.get("model"))
+            && !names.any(|it| is_own(&it.name))
+        {
+            let name = own_name.as_deref().unwrap_or_default();
+            let reason = format!("no client has this model: give one `client: {name}`");
+            return Err(Fault::at(&written.place, reason));
+        }
+        Ok(())
     }
 
     /// What the forms of single values cannot rule out, but for the steps.
@@ -391,7 +392,11 @@ impl Scenario {
                     Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
                 }
             },
-            Step::Reload(_)
+            Step::Run(program) if program.program.trim().is_empty() => {
+                Err("name a program: `{ program: dhcp6ctl }`".into())
+            }
+            Step::Run(_)
+            | Step::Reload(_)
             | Step::Advance(_)
             | Step::Crash(_)
             | Step::Restart(_)
@@ -478,6 +483,40 @@ mod tests {
         assert_eq!(
             error,
             "x.yaml:6:19: step 2: there is no client `second`: add it under `clients`, or use one of: first"
+        );
+    }
+
+    #[test]
+    fn a_model_that_is_unknown_or_unused_is_refused_where_it_stands() {
+        let head = "why: it is a test\nrfc: [\"9915 §18\"]\n";
+        let steps = "steps: [{ send: { from: pc, solicit: {} } }]\n";
+        let error = refusal(&format!(
+            "{head}clients: {{ pc: {{ client: windows-77 }} }}\n{steps}"
+        ));
+        assert_eq!(
+            error,
+            "x.yaml:3:26: there is no client model `windows-77`; did you mean `windows-7`? \
+             `dhcp6lab clients` lists them"
+        );
+        let error = refusal(&format!(
+            "{head}model: {{}}\nclients: {{ pc: {{}} }}\n{steps}"
+        ));
+        assert_eq!(
+            error,
+            "x.yaml:3:8: no client has this model: give one `client: x`"
+        );
+    }
+
+    #[test]
+    fn a_model_goes_by_the_name_of_its_file() {
+        let text = "why: it is a test\nrfc: [\"9915 §18\"]\nmodel: { duid: \"000401ff\" }\n\
+                    clients: { one: { client: x }, other: { client: x } }\n\
+                    steps: [{ send: { from: one, solicit: {} } }]\n";
+        let scenario = Scenario::parse(Path::new("x.yaml"), text).expect("a scenario");
+        let duids = scenario.clients.0.iter().map(|it| it.duid.clone());
+        assert_eq!(
+            duids.collect::<Vec<_>>(),
+            [vec![0, 4, 1, 0xc1], vec![0, 4, 1, 0xc2]]
         );
     }
 

@@ -10,6 +10,7 @@ mod fault;
 mod load;
 pub mod model;
 mod operation;
+mod program;
 mod save;
 mod schema;
 mod step;
@@ -25,6 +26,7 @@ pub use fault::{Fault, Kind as FaultKind, Part, Side};
 pub use load::Error;
 pub use model::Model;
 pub use operation::{Reload, Remove, Restart, Retransmit};
+pub use program::{Program, Side as ProgramSide};
 pub use save::{Save, Saved};
 pub use schema::schema;
 pub use step::{
@@ -56,6 +58,9 @@ pub struct Scenario {
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,
+    /// What is a choice of this server's where RFCs leave several ways: other servers may go another way.
+    #[serde(default)]
+    pub choice: Several<String>,
     /// What is typical of a client that this scenario is about, under the name of the file.
     #[serde(default)]
     pub model: Option<Model>,
@@ -101,6 +106,9 @@ fn read_later<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Step>, D
     serde::de::IgnoredAny::deserialize(deserializer)?;
     Ok(Vec::new())
 }
+
+/// So often a client can send a message again where time is real: before the third time it waits for more than 5 s.
+pub const PATIENT_TIMES: u32 = 2;
 
 /// A step that can be read only when the values are there that it uses.
 #[derive(Clone, Debug)]
@@ -289,12 +297,18 @@ impl Scenario {
         }
     }
 
+    /// Why it can be played on the live rig alone, if so.
+    #[must_use]
+    pub fn only_live(&self) -> Option<&'static str> {
+        let mut steps = self.cases().flat_map(|it| &it.steps);
+        let runs = steps.any(|it| matches!(it, Step::Run(_)));
+        runs.then_some("only live: it runs a program")
+    }
+
     /// Why it can be played on the simulated rig alone, if so.
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
         const PATIENCE_SECS: u64 = 5;
-        /// A client that waits for its third message does so for less than that, and for more than that after it.
-        const PATIENT_TIMES: u32 = 2;
         const LONG: &str = "only on sim: it lets more than 5 s pass";
         let steps = self.cases().flat_map(|it| &it.steps);
         steps.into_iter().find_map(|step| match step {
@@ -302,6 +316,7 @@ impl Scenario {
             Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => Some(LONG),
             Step::Retransmit(_) => Some(LONG),
             Step::Faults(_)
+            | Step::Run(_)
             | Step::Save(_)
             | Step::Advance(_)
             | Step::Remove(_)

@@ -18,7 +18,8 @@ use super::operation::{Restart, RestartFields};
 use super::save::{PARTS, Save};
 use super::step::{Changes, Fields, Hop, Lease, LeaseFields, SEND_KEYS, Send, Source, Target};
 use super::value::{
-    Block, Code, Elapsed, Hex, Identifier, InHex, MessageType, Opaque, Several, Span, Wish,
+    Block, CLIENT_MESSAGES, Code, Elapsed, Hex, Identifier, InHex, MessageType, Opaque, Several,
+    Span, Wish,
 };
 use super::{ClientFields, Clients, Scenario};
 use crate::authentication::Secret;
@@ -211,8 +212,8 @@ by_hand!(Wish, "Wish", |generator| {
 });
 
 by_hand!(MessageType, "MessageType", |generator| {
-    "description": "The type of a message by its name.",
-    "type": "string",
+    "description": "A message of clients by its name.",
+    "enum": CLIENT_MESSAGES,
 });
 
 by_hand!(Opaque, "Opaque", |generator| {

@@ -11,6 +11,7 @@ use super::authentication::Authentication;
 use super::expect::Expect;
 use super::fault::Fault;
 use super::operation::{Reload, Remove, Restart, Retransmit};
+use super::program::Program;
 use super::save::Save;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span, Wish};
 use crate::dissect;
@@ -44,6 +45,8 @@ pub enum Step {
     Retransmit(Retransmit),
     /// What the link does to messages from now on; `none` ends that.
     Faults(Several<Fault>),
+    /// A program runs to its end; on the live rig alone.
+    Run(Box<Program>),
     /// Values of the last answer that later steps use as `$NAME`.
     Save(Save),
 }

@@ -263,12 +263,27 @@ impl<'de> Deserialize<'de> for Code {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageType(pub u8);
 
+/// The types that clients send.
+pub(super) const CLIENT_MESSAGES: [&str; 8] = [
+    "solicit",
+    "request",
+    "confirm",
+    "renew",
+    "rebind",
+    "release",
+    "decline",
+    "information-request",
+];
+
 impl<'de> Deserialize<'de> for MessageType {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let name = String::deserialize(deserializer)?;
-        dissect::message_type(&name)
+        let known = CLIENT_MESSAGES.iter().copied();
+        let found = known.clone().find(|it| *it == name);
+        found
+            .and_then(dissect::message_type)
             .map(Self)
-            .ok_or_else(|| D::Error::custom(format!("`{name}` is no type of message")))
+            .ok_or_else(|| D::Error::custom(not_known(&name, "a message of clients", known)))
     }
 }
 
@@ -395,6 +410,15 @@ pub struct Block {
     pub address: Ipv6Addr,
     /// The number behind the slash.
     pub length: Option<u8>,
+}
+
+impl From<dissect::Listed<'_>> for Block {
+    fn from(listed: dissect::Listed<'_>) -> Self {
+        Self {
+            address: listed.address,
+            length: listed.length,
+        }
+    }
 }
 
 impl fmt::Display for Block {
