@@ -8,6 +8,7 @@ use dhcp6lab::clients::catalogue::{self, ClientsArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
+use dhcp6lab::load::{self, LoadArguments};
 use dhcp6lab::matrix::{self, MatrixArguments};
 use dhcp6lab::record::{self, RecordArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
@@ -48,6 +49,8 @@ enum Command {
     Differences(DifferencesArguments),
     /// Lists the models of clients that scenarios can use, or prints one.
     Clients(ClientsArguments),
+    /// Keeps a server busy with many clients, and reports rates, latencies and whether every promise was kept.
+    Load(LoadArguments),
     /// Plays scenarios with every server that is installed, and prints who passes what.
     Matrix(MatrixArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder.
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Anonymise(arguments) => anonymise::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
         Command::Clients(arguments) => catalogue::run(&arguments, out, err),
+        Command::Load(arguments) => load::run(&arguments, out, err),
         Command::Matrix(arguments) => matrix::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })

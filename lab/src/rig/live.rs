@@ -304,7 +304,7 @@ impl Rig for Live {
         let known = self.tell(&Order::Remove(duid, ia))?;
         // The server says so before it is on disk. What it answers behind that leaves only afterwards.
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let before = self.settle()?;
         self.before.extend(before);
