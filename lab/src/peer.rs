@@ -113,6 +113,10 @@ pub enum Obstacle {
 /// What keeps a scenario from being played with a server, if anything does.
 #[must_use]
 pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
+    if scenario.has_several_servers() {
+        let reason = "it has several servers, and their answers are compared with ours alone";
+        return Some(Obstacle::NotPlayable(reason.to_owned()));
+    }
     let steps = scenario.cases().flat_map(|it| &it.steps);
     let step = steps.filter_map(|step| unplayable(step, product)).next();
     step.map(Obstacle::NotPlayable)
@@ -137,7 +141,12 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Retransmit(_) => {
             return Some("a client waits, which takes longer than anybody can wait for".into());
         }
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Faults(_) | Step::Save(_) => {
+        Step::Interface(_)
+        | Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Expect(_)
+        | Step::Faults(_)
+        | Step::Save(_) => {
             return None;
         }
     };
@@ -158,7 +167,8 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Retransmit(_)
         | Step::Faults(_)
         | Step::Save(_)
-        | Step::Disk(_) => None,
+        | Step::Disk(_)
+        | Step::Interface(_) => None,
     });
     let first = scenario.cases().map(|it| it.config.as_str());
     let mut texts = first.chain(later);

@@ -12,6 +12,7 @@ fn client() -> Client {
         address: "fe80::c1".parse().expect("an address"),
         key: None,
         order: Vec::new(),
+        link: None,
     }
 }
 
@@ -86,6 +87,7 @@ fn a_relay_agent_orders_its_options_too() {
     let hop = Hop {
         interface_id: Some(crate::scenario::Opaque(b"x".to_vec())),
         order: vec![Code(RELAY_MESSAGE)],
+        link: None,
         ..Hop::default()
     };
     let datagram = sent(Message::Client(1, Fields::default()), vec![hop]);

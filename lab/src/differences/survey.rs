@@ -178,6 +178,9 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
 
 /// Why a scenario cannot be played against the original, if so.
 fn incomparable(scenario: &Scenario) -> Option<&'static str> {
+    if scenario.has_several_servers() {
+        return Some("It has several servers.");
+    }
     let steps = scenario.cases().flat_map(|it| &it.steps);
     steps.into_iter().find_map(|step| match step {
         Step::Advance(span) if span.0 > ADVANCE_MAX => {
@@ -185,6 +188,7 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
         }
         Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
         Step::Retransmit(_) => Some("More time passes than anybody can wait for."),
+        Step::Interface(_) => Some("Only ours is asked what it makes of changes of its interface."),
         Step::Advance(_)
         | Step::Faults(_)
         | Step::Save(_)
@@ -261,7 +265,8 @@ fn pools(scenario: &Scenario) -> Pools {
         | Step::Retransmit(_)
         | Step::Faults(_)
         | Step::Save(_)
-        | Step::Disk(_) => None,
+        | Step::Disk(_)
+        | Step::Interface(_) => None,
     });
     let first = scenario.cases().map(|it| it.config.as_str());
     let configurations = first.chain(later);

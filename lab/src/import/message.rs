@@ -75,6 +75,7 @@ pub(super) fn send(datagram: &Datagram, context: &Context<'_>) -> (Send, Memory)
             ),
             to: target(datagram, compose::AGENTS_AND_SERVERS),
             relay: Vec::new(),
+            on: None,
         },
         message: Message::Raw(datagram.payload.clone()),
     };
@@ -347,6 +348,7 @@ fn transport(datagram: &Datagram, context: &Context<'_>) -> (Vec<u8>, Transport)
         source: source(datagram, usual, port, context.taken),
         to: target(datagram, to),
         relay,
+        on: None,
     };
     (octets.to_vec(), transport)
 }

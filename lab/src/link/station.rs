@@ -23,6 +23,8 @@ pub struct Station {
     peer: Ipv6Addr,
     /// The addresses that the peer's host knows to be ours.
     introduced: HashSet<Ipv6Addr>,
+    /// The addresses that we let nobody else have.
+    claimed: HashSet<Ipv6Addr>,
     reassembly: Reassembly,
     identification: u32,
 }
@@ -36,9 +38,20 @@ impl Station {
             peer_mac,
             peer,
             introduced: HashSet::new(),
+            claimed: HashSet::new(),
             reassembly: Reassembly::default(),
             identification: 0,
         }
+    }
+
+    /// Lets nobody else on the link have an address.
+    pub fn claim(&mut self, address: Ipv6Addr) {
+        self.claimed.insert(address);
+    }
+
+    /// Takes it that the peer's host knows none of our addresses any more.
+    pub fn introduce_again(&mut self) {
+        self.introduced.clear();
     }
 
     /// Puts a datagram on the link, in fragments if it is too long for one frame. All of it has been
@@ -117,7 +130,11 @@ impl Station {
     }
 
     fn answer(&mut self, asked: Solicitation) -> Result<(), Error> {
-        // An unspecified asker wants to own the address, and may.
+        // An unspecified asker wants to own the address.
+        if asked.asker.is_unspecified() && self.claimed.contains(&asked.target) {
+            let objection = asked.objection(LAB_MAC);
+            return self.put(&icmp(asked.target, neighbour::ALL_NODES, &objection));
+        }
         if asked.asker.is_unspecified() || asked.target == self.peer {
             return Ok(());
         }

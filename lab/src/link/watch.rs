@@ -92,7 +92,11 @@ impl Watch {
         }
     }
 
-    fn clear(&self) -> Result<(), Error> {
+    /// Forgets what has changed so far.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn clear(&self) -> Result<(), Error> {
         let mut buffer = [0; 8192];
         loop {
             match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {

@@ -6,6 +6,7 @@
 //! A scenario can also be watched: then nothing is expected of the server, and whatever it does is written
 //! down, so that two servers can be compared.
 
+mod choice;
 mod expectation;
 mod link;
 mod retransmission;
@@ -22,10 +23,10 @@ use self::retransmission::Unanswered;
 use crate::compose::Memory;
 use crate::dissect;
 use crate::normalise::Names;
-use crate::rig::{Datagram, Disk, IaName, Rig, RigError};
+use crate::rig::{Change, Datagram, Disk, IaName, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Reload, Remove, Restart, Save, Saved,
-    Scenario, Send, Several, Step, Transport, Wanted,
+    Client, Exchange, Expected, Fields, Ia, InterfaceStep, Message, Reload, Remove, Restart, Save,
+    Saved, Scenario, Send, Several, Step, Transport, Wanted,
 };
 use crate::transcript::Transcript;
 
@@ -169,7 +170,7 @@ fn case(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
     }
     Played {
         transcript: player.transcript,
-        names: Names::new(&scenario.clients.0),
+        names: Names::of(scenario),
         failures: player.failures,
     }
 }
@@ -272,11 +273,17 @@ impl<'a> Player<'a> {
             }
             Step::Crash(restart) => {
                 self.note(&with_config("crash", restart));
-                self.rig.crash(restart.config.as_deref())
+                self.server(restart.server.as_deref())?
+                    .crash(restart.config.as_deref())
             }
             Step::Restart(restart) => {
                 self.note(&with_config("restart", restart));
-                self.rig.restart(restart.config.as_deref())
+                self.server(restart.server.as_deref())?
+                    .restart(restart.config.as_deref())
+            }
+            Step::Interface(step) => {
+                self.note(&interface_text(step));
+                self.server(step.server.as_deref())?.interface(&step.change)
             }
             Step::Reload(reload) => self.reload(reload),
             Step::Remove(remove) => self.remove(remove),
@@ -291,15 +298,17 @@ impl<'a> Player<'a> {
     }
 
     fn reload(&mut self, reload: &Reload) -> Result<(), RigError> {
-        let taken = self.rig.reload(&reload.config)?;
+        let server = reload.server.as_deref();
+        let taken = self.server(server)?.reload(&reload.config)?;
         let refused = if self.watching {
             !taken
         } else {
             reload.refused
         };
-        self.note(match refused {
-            false => "reload with another configuration",
-            true => "reload with another configuration, which is refused",
+        let reload_text = named("reload", server);
+        self.note(&match refused {
+            false => format!("{reload_text} with another configuration"),
+            true => format!("{reload_text} with another configuration, which is refused"),
         });
         match (taken, reload.refused) {
             (true, true) => self.fail("the server took over the configuration".into()),
@@ -314,7 +323,8 @@ impl<'a> Player<'a> {
             self.fail("there is no such client, or not one IA".into());
             return Ok(());
         };
-        let known = self.rig.remove(&client.duid, ia)?;
+        let server = remove.server.as_deref();
+        let known = self.server(server)?.remove(&client.duid, ia)?;
         let unknown = if self.watching {
             !known
         } else {
@@ -322,9 +332,10 @@ impl<'a> Player<'a> {
         };
         let unknown = if unknown { ", which is not known" } else { "" };
         let name = &remove.client;
+        let at = server.map_or_else(String::new, |it| format!(" at {it}"));
         self.note(&match ia {
-            IaName::Na(iaid) => format!("remove IA_NA {iaid} of {name}{unknown}"),
-            IaName::Pd(iaid) => format!("remove IA_PD {iaid} of {name}{unknown}"),
+            IaName::Na(iaid) => format!("remove IA_NA {iaid} of {name}{at}{unknown}"),
+            IaName::Pd(iaid) => format!("remove IA_PD {iaid} of {name}{at}{unknown}"),
         });
         match (known, remove.unknown) {
             (true, true) => self.fail("the server knew of that binding".into()),
@@ -332,6 +343,15 @@ impl<'a> Player<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    /// The server that a step names, or the first.
+    fn server(&mut self, name: Option<&str>) -> Result<&mut dyn Rig, RigError> {
+        if self.scenario.servers.0.len() < 2 {
+            return Ok(self.rig);
+        }
+        let index = self.scenario.server_index(name);
+        self.rig.server(index.unwrap_or_default())
     }
 
     fn note(&mut self, text: &str) {
@@ -457,7 +477,7 @@ impl<'a> Player<'a> {
         let tree = dissect::message(&passenger.datagram.payload);
         let is = |it: &dissect::Message| it.message_type == message_type;
         if is(&tree) || is(tree.core()) {
-            let names = Names::new(&self.scenario.clients.0);
+            let names = Names::of(self.scenario);
             for difference in expectation::differences(wanted, &passenger.datagram, &names) {
                 self.fail(format!("the {name} is not as expected: {difference}"));
             }
@@ -507,11 +527,15 @@ impl<'a> Player<'a> {
                 break;
             }
             let failed = self.failures.len();
-            self.expect_message(answer, &Wanted::default());
+            match answer == ADVERTISE && self.scenario.has_several_servers() {
+                true => self.choose(&client.name),
+                false => self.expect_message(answer, &Wanted::default()),
+            }
             if self.failures.len() > failed {
                 break;
             }
-            if self.link.is_lossy() {
+            // Of several servers, those that are not meant say so.
+            if self.link.is_lossy() || self.scenario.has_several_servers() {
                 self.drops.clear();
             }
         }
@@ -540,6 +564,7 @@ pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
             source: exchange.source.clone(),
             to: exchange.to,
             relay: exchange.relay.clone(),
+            on: exchange.on.clone(),
         },
         message: Message::Client(
             message_type,
@@ -556,8 +581,44 @@ pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
 }
 
 fn with_config(what: &str, restart: &Restart) -> String {
+    let what = named(what, restart.server.as_deref());
     match restart.config {
         Some(_) => format!("{what}, and start with another configuration"),
+        None => what,
+    }
+}
+
+/// What happens, and to which of several servers.
+fn named(what: &str, server: Option<&str>) -> String {
+    match server {
+        Some(server) => format!("{what} {server}"),
         None => what.to_owned(),
+    }
+}
+
+fn interface_text(step: &InterfaceStep) -> String {
+    let interface = match &step.server {
+        Some(server) => format!("the interface of {server}"),
+        None => "the interface".to_owned(),
+    };
+    match &step.change {
+        Change::Down => format!("{interface} goes down"),
+        Change::Up => format!("{interface} comes up"),
+        Change::Delete => format!("{interface} is deleted"),
+        Change::Recreate => format!("{interface} is made anew"),
+        Change::Add {
+            address,
+            length,
+            taken,
+        } => {
+            let taken = if *taken {
+                ", which another host has"
+            } else {
+                ""
+            };
+            format!("{interface} gets {address}/{length}{taken}")
+        }
+        Change::Remove(address) => format!("{interface} loses {address}"),
+        Change::Mtu(mtu) => format!("{interface} has an MTU of {mtu}"),
     }
 }

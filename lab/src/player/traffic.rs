@@ -33,7 +33,9 @@ impl Player<'_> {
             self.questions.clear();
         }
         let memory = self.memories.entry(&client.name).or_default();
-        let datagram = compose::datagram(send, client, memory, self.xid);
+        let on = send.transport.on.as_ref().or(client.link.as_ref());
+        let link = self.scenario.link_number(on.map(String::as_str));
+        let datagram = compose::datagram(send, client, memory, self.xid).on(link.unwrap_or(0));
         self.xid += 1;
         self.transcript
             .sent(self.clock, &client.name, datagram.clone());
@@ -101,7 +103,13 @@ impl Player<'_> {
             .questions
             .iter()
             .position(|(_, question)| dissect::message(&question.payload).core().xid() == xid);
-        let client = match question.map(|index| self.questions.remove(index)) {
+        // Where there are several servers, each may answer.
+        let several = self.scenario.has_several_servers();
+        let question = question.map(|index| match several {
+            true => self.questions[index].clone(),
+            false => self.questions.remove(index),
+        });
+        let client = match question {
             Some((client, question)) => {
                 for fault in judge::faults(&question, &datagram) {
                     self.fail(format!("the {name} is wrong: {fault}"));

@@ -308,6 +308,9 @@ impl Scenario {
             let reason = format!("`{entry}` is no section: write it as \"9915 §18.3.2\"");
             return at("rfc", reason);
         }
+        if let Some((key, reason)) = self.topology_fault() {
+            return at(key, reason);
+        }
         let steps = root.get("steps").map(|it| &it.content);
         match steps {
             Some(Content::List(steps)) if steps.is_empty() => {
@@ -329,9 +332,23 @@ impl Scenario {
                 reason: self.no_client(name),
             }),
         };
+        let server = |name: &Option<String>| {
+            self.know_server(name.as_deref()).map_err(|reason| Wrong {
+                key: Some("server"),
+                reason,
+            })
+        };
+        let link = |name: &Option<String>| {
+            self.know_link(name.as_deref()).map_err(|reason| Wrong {
+                key: Some("on"),
+                reason,
+            })
+        };
         match step {
-            Step::Send(send) => known("from", &send.from),
-            Step::Exchange(exchange) => known("from", &exchange.from),
+            Step::Send(send) => known("from", &send.from).and_then(|()| link(&send.transport.on)),
+            Step::Exchange(exchange) => {
+                known("from", &exchange.from).and_then(|()| link(&exchange.on))
+            }
             Step::Expect(expect) => {
                 if !before.sent {
                     return Err("nothing was sent: put a `send` ahead of `expect`".into());
@@ -348,6 +365,7 @@ impl Scenario {
             }
             Step::Remove(remove) => {
                 known("client", &remove.client)?;
+                server(&remove.server)?;
                 let Some(_) = remove.ia() else {
                     return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
                 };
@@ -362,11 +380,13 @@ impl Scenario {
                     Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
                 }
             },
-            Step::Reload(_)
-            | Step::Advance(_)
-            | Step::Crash(_)
-            | Step::Restart(_)
-            | Step::Disk(_) => Ok(()),
+            Step::Reload(reload) => server(&reload.server),
+            Step::Crash(restart) | Step::Restart(restart) => server(&restart.server),
+            Step::Interface(step) => server(&step.server),
+            Step::Disk(_) if self.has_several_servers() => {
+                Err("which disk? a scenario with a full disk has one server".into())
+            }
+            Step::Advance(_) | Step::Disk(_) => Ok(()),
         }
     }
 

@@ -12,6 +12,7 @@ mod operation;
 mod save;
 mod schema;
 mod step;
+mod topology;
 mod value;
 pub(crate) mod words;
 
@@ -28,6 +29,7 @@ pub use schema::schema;
 pub use step::{
     Exchange, Fields, Hop, Ia, Lease, Message, RawOption, Send, Source, Step, Target, Transport,
 };
+pub use topology::{InterfaceStep, Known, Links, ONLY_SERVER, Server, Servers};
 pub use value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 
 use std::borrow::Cow;
@@ -60,6 +62,13 @@ pub struct Scenario {
     /// The server's place on the link.
     #[serde(default)]
     pub link: Link,
+    /// The servers, where there are several, in the order of the file; `config` and `link` are of the only one
+    /// otherwise.
+    #[serde(default)]
+    pub servers: Servers,
+    /// The links, by name, where there are several. Servers and clients are on the first one if they do not say.
+    #[serde(default)]
+    pub links: Links,
     /// The clients, in the order of the file.
     #[serde(default)]
     pub clients: Clients,
@@ -104,7 +113,7 @@ struct Late {
 }
 
 /// The server's place on the link.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The server's addresses with their prefix lengths; the link-local one is always there.
@@ -136,6 +145,8 @@ pub struct Client {
     pub key: Option<Key>,
     /// Which options come first in its messages, and in which order; the others follow as usual.
     pub order: Vec<Code>,
+    /// Its link, by its name; the first if absent.
+    pub link: Option<String>,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -166,6 +177,8 @@ struct ClientFields {
     /// Which options come first in its messages, and in which order; the others follow as usual.
     #[serde(default)]
     order: Vec<Code>,
+    /// The link that it is on; the first of `links` if absent.
+    link: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Clients {
@@ -193,6 +206,7 @@ impl<'de> Deserialize<'de> for Clients {
                         }),
                         key: written.key,
                         order: written.order,
+                        link: written.link,
                     });
                 }
                 Ok(Clients(clients))
@@ -250,7 +264,8 @@ impl Scenario {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => Some(LONG),
             Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => Some(LONG),
             Step::Retransmit(_) => Some(LONG),
-            Step::Faults(_)
+            Step::Interface(_)
+            | Step::Faults(_)
             | Step::Save(_)
             | Step::Advance(_)
             | Step::Remove(_)

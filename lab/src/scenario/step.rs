@@ -12,6 +12,7 @@ use super::expect::Expect;
 use super::fault::Fault;
 use super::operation::{Reload, Remove, Restart, Retransmit};
 use super::save::Save;
+use super::topology::InterfaceStep;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
 use crate::dissect;
 use crate::rig::{Disk, SERVER_ADDRESS};
@@ -44,6 +45,8 @@ pub enum Step {
     Retransmit(Retransmit),
     /// What the link does to messages from now on; `none` ends that.
     Faults(Several<Fault>),
+    /// Something happens to the interface that a server serves.
+    Interface(InterfaceStep),
     /// Values of the last answer that later steps use as `$NAME`.
     Save(Save),
 }
@@ -99,6 +102,8 @@ pub struct Transport {
     pub to: Option<Target>,
     /// The relay agents that it comes by, the one closest to the server first.
     pub relay: Vec<Hop>,
+    /// The link that it is sent on, by its name, if not the client's.
+    pub on: Option<String>,
 }
 
 /// The source of a datagram, as far as it is not the usual one.
@@ -324,6 +329,9 @@ pub struct Exchange {
     /// As in `send`.
     #[serde(default)]
     pub relay: Vec<Hop>,
+    /// As in `send`.
+    #[serde(default)]
+    pub on: Option<String>,
     /// As in a message. Leases are hints for the Solicit; the Request has what was advertised.
     #[serde(default)]
     pub ia_na: Several<Ia>,
@@ -357,6 +365,7 @@ pub(super) const SEND_KEYS: &[&str] = &[
     "source",
     "to",
     "relay",
+    "on",
     "raw",
     "again",
     "message",
@@ -391,6 +400,7 @@ impl<'de> Visitor<'de> for SendVisitor {
                 "source" => transport.source = map.next_value()?,
                 "to" => transport.to = Some(map.next_value()?),
                 "relay" => transport.relay = map.next_value()?,
+                "on" => transport.on = Some(map.next_value()?),
                 name => {
                     if message.replace(read_message(name, &mut map)?).is_some() {
                         return Err(A::Error::custom(
