@@ -169,7 +169,8 @@ pub fn bring_up(
     setup.push(format!("route add default dev {name}\n"));
     let watch = Watch::new(namespace)?;
     batch(namespace, setup.join("\n"))?;
-    watch.until_ready(namespace, name)
+    watch.until_ready(namespace, name)?;
+    watch.until_usable(namespace, name, addresses)
 }
 
 #[cfg(test)]

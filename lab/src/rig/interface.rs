@@ -107,7 +107,12 @@ impl Interface {
                 address, length, ..
             } => {
                 self.addresses.push((*address, *length));
-                ip(format!("addr add {address}/{length} dev {INTERFACE} nodad"))
+                let watch = Watch::new(namespace)?;
+                ip(format!("addr add {address}/{length} dev {INTERFACE} nodad"))?;
+                match self.up {
+                    true => watch.until_usable(namespace, INTERFACE, &self.addresses),
+                    false => Ok(()),
+                }
             }
             Change::Remove(address) => {
                 let is_it = |(it, _): &&(Ipv6Addr, u8)| it == address;
@@ -117,14 +122,23 @@ impl Interface {
             }
             Change::Mtu(mtu) => {
                 self.mtu = *mtu;
+                self.limit_station();
                 ip(format!("link set {INTERFACE} mtu {mtu}"))
             }
+        }
+    }
+
+    /// Has the lab send no longer packets than the interface takes.
+    fn limit_station(&mut self) {
+        if let Some(station) = &mut self.station {
+            station.limit(usize::try_from(self.mtu).unwrap_or(MTU));
         }
     }
 
     fn create(&mut self, namespace: &Namespace) -> Result<(), Error> {
         let wire = Wire::open(self.device, namespace, INTERFACE)?;
         self.station = Some(Station::new(wire, self.mac, self.link_local));
+        self.limit_station();
         self.raise(namespace)
     }
 

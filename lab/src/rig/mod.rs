@@ -1,4 +1,5 @@
-//! `Rig`: where a scenario is played. One has the engine in process, one a real server behind a TAP link.
+//! `Rig`: where a scenario is played. One has the engine in process, one a real server behind a link that
+//! the lab holds; `bench` puts several of them together.
 
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
