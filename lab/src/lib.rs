@@ -1,23 +1,28 @@
 //! `dhcp6lab`: plays client scenarios against a DHCPv6 server and writes down what it answers.
 
+pub mod anonymise;
 pub mod authentication;
 pub mod capture;
 pub mod clients;
 pub mod compose;
+pub mod conversation;
 pub mod demo;
 pub mod dialogue;
 pub mod differences;
 pub mod dissect;
+pub mod findings;
 pub mod import;
 pub mod judge;
 pub mod ladder;
 pub mod lens;
 pub mod link;
 pub mod load;
+pub mod matrix;
 pub mod normalise;
 pub mod peer;
 pub mod player;
 pub mod program;
+pub mod record;
 pub mod recording;
 pub mod replay;
 pub mod report;
@@ -25,6 +30,8 @@ pub mod rig;
 pub mod run;
 pub mod scenario;
 pub mod schema;
+pub mod show;
 pub mod status;
 pub mod suite;
 pub mod transcript;
+pub mod witness;

@@ -3,12 +3,16 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use dhcp6lab::anonymise::{self, AnonymiseArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
+use dhcp6lab::matrix::{self, MatrixArguments};
+use dhcp6lab::record::{self, RecordArguments};
 use dhcp6lab::replay::{self, ReplayArguments};
 use dhcp6lab::run::{self, RunArguments};
 use dhcp6lab::schema::{self, SchemaArguments};
+use dhcp6lab::show::{self, ShowArguments};
 
 /// Plays client scenarios against a DHCPv6 server and compares its answers with reviewed snapshots.
 #[derive(Debug, Parser)]
@@ -32,9 +36,17 @@ enum Command {
     Import(ImportArguments),
     /// Plays the clients of a capture against a live server, and compares its answers with the recorded ones.
     Replay(ReplayArguments),
+    /// Shows what is in captures, client by client, and what is wrong with it.
+    Show(ShowArguments),
+    /// Writes down what is said in DHCPv6 on an interface, or between a client program and our server.
+    Record(RecordArguments),
+    /// Gives everybody in a capture another name, so that it can be sent to others.
+    Anonymise(AnonymiseArguments),
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
+    /// Plays scenarios with every server that is installed, and prints who passes what.
+    Matrix(MatrixArguments),
     /// Serves a client between two namespaces and prints the exchange as a ladder.
     Demo(DemoArguments),
 }
@@ -46,7 +58,11 @@ fn main() -> ExitCode {
         Command::Schema(arguments) => schema::run(&arguments, out, err),
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
+        Command::Show(arguments) => show::run(&arguments, out, err),
+        Command::Record(arguments) => record::run(&arguments, out, err),
+        Command::Anonymise(arguments) => anonymise::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Matrix(arguments) => matrix::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),
     })
 }

@@ -7,12 +7,14 @@ use std::fs;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
+use crate::link;
 use crate::player::{self, Played};
 use crate::program;
-use crate::rig::live::{ADVANCE_MAX, Live};
+use crate::rig::live::Live;
 use crate::rig::product::{Deed, Files, Product, Scene};
-use crate::rig::server::Program;
+use crate::rig::server::{IMAGE_NEEDS, Program};
 use crate::rig::{Disk, RigError};
 use crate::scenario::{Scenario, Step};
 
@@ -81,6 +83,26 @@ pub fn installed(product: Product) -> Result<Program, Unusable> {
     Ok(program_of(product, path))
 }
 
+/// The server in an image of that name, which podman has.
+///
+/// # Errors
+/// podman has no such image, or there is no podman.
+pub fn image(name: &str) -> Result<Program, Unusable> {
+    for (program, package) in IMAGE_NEEDS {
+        link::installed(program, package)
+            .map_err(|missing| Unusable::Missing(missing.to_string()))?;
+    }
+    let mut podman = Command::new("podman");
+    podman.args(["image", "exists", name]).stdin(Stdio::null());
+    match podman.status() {
+        Ok(status) if status.success() => Ok(Program::Image(name.to_owned())),
+        Ok(_) => Err(Unusable::Missing(format!(
+            "podman has no image {name}: pull it, or build it (`lab/image {name}` in a checkout)"
+        ))),
+        Err(error) => Err(Unusable::Missing(format!("podman cannot be run: {error}"))),
+    }
+}
+
 fn program_of(product: Product, path: PathBuf) -> Program {
     if product == Product::Dhcp6s {
         return Program::Binary(path);
@@ -117,19 +139,17 @@ pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
         let reason = "it has several servers, and their answers are compared with ours alone";
         return Some(Obstacle::NotPlayable(reason.to_owned()));
     }
-    let steps = scenario.cases().flat_map(|it| &it.steps);
-    let step = steps.filter_map(|step| unplayable(step, product)).next();
-    step.map(Obstacle::NotPlayable)
+    let waits = scenario.only_sim().is_some();
+    let waits = waits.then(|| "more time passes than anybody can wait for".to_owned());
+    let mut steps = scenario.cases().flat_map(|it| &it.steps);
+    waits
+        .or_else(|| steps.find_map(|step| unplayable(step, product)))
+        .map(Obstacle::NotPlayable)
         .or_else(|| inexpressible(scenario, product).map(Obstacle::NotExpressible))
 }
 
 fn unplayable(step: &Step, product: Product) -> Option<String> {
     let deed = match step {
-        Step::Advance(span) => {
-            let most = ADVANCE_MAX.as_secs();
-            let long = span.0 > ADVANCE_MAX;
-            return long.then(|| format!("more than {most} s pass, which nobody can wait for"));
-        }
         Step::Reload(reload) if reload.refused => {
             return Some("it is about mistakes in a language that the server does not read".into());
         }
@@ -138,17 +158,16 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Reload(_) => Deed::Reload,
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
-        Step::Retransmit(_) => {
-            return Some("a client waits, which takes longer than anybody can wait for".into());
-        }
-        Step::Interface(_)
-        | Step::Send(_)
+        Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        // How long clients wait is looked at beforehand.
+        Step::Send(_)
         | Step::Exchange(_)
+        | Step::Retransmit(_)
         | Step::Expect(_)
+        | Step::Advance(_)
         | Step::Faults(_)
-        | Step::Save(_) => {
-            return None;
-        }
+        | Step::Interface(_)
+        | Step::Save(_) => return None,
     };
     product.cannot(deed).map(str::to_owned)
 }
@@ -166,6 +185,7 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_)
         | Step::Interface(_) => None,
@@ -194,6 +214,65 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
 /// # Errors
 /// There can be no link here, or the server does not start.
 pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
+    let product = program.product();
     let mut rig = Live::start(&scenario.setup(), program)?;
-    Ok(player::play_foreign(scenario, &mut rig))
+    Ok(player::play_foreign(scenario, &mut rig, product))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(config: &str, steps: &str) -> Scenario {
+        let text = format!(
+            "why: It is a test.\nrfc: [\"9915 §18\"]\nconfig: |\n  {config}\nclients: {{ first: {{}} }}\nsteps:\n{steps}"
+        );
+        Scenario::parse(Path::new("a.yaml"), &text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    const POOL: &str = "interface eth0 { address-pool lan 60; }; pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };";
+
+    #[test]
+    fn a_file_that_is_no_program_is_no_server() {
+        let error = named(Path::new("kea:/etc/hostname")).expect_err("it cannot be run");
+        assert_eq!(
+            error.to_string(),
+            "/etc/hostname: not a server: it is no program"
+        );
+        let error = named(Path::new("/nonexistent")).expect_err("there is none");
+        assert!(matches!(error, Unusable::NoProgram { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_word_and_a_file_make_a_server() {
+        let program = named(Path::new("kea:/bin/sh")).expect("it can be run");
+        assert_eq!(program, Program::Foreign(Product::Kea, "/bin/sh".into()));
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_told() {
+        let steps = "  - exchange: { from: first, ia_na: { iaid: 1 } }\n";
+        assert_eq!(obstacle(&scenario(POOL, steps), Product::Kea), None);
+        let longer = format!("{steps}  - advance: 1h\n");
+        let found = obstacle(&scenario(POOL, &longer), Product::Kea);
+        assert!(matches!(found, Some(Obstacle::NotPlayable(_))), "{found:?}");
+        let removed = format!("{steps}  - remove: {{ client: first, ia_na: 1 }}\n");
+        let found = obstacle(&scenario(POOL, &removed), Product::Dibbler);
+        let told = Obstacle::NotPlayable("it cannot be told to forget a binding".into());
+        assert_eq!(found, Some(told));
+        assert_eq!(obstacle(&scenario(POOL, &removed), Product::Kea), None);
+    }
+
+    #[test]
+    fn each_configuration_has_to_be_expressible() {
+        let key = "host h { duid 00:03:00:01:02:00:00:00:00:c1; delayedkey k; }; \
+                   keyinfo k { realm \"x\"; keyid 1; secret \"c2VjcmV0\"; };";
+        let steps = format!("  - restart: {{ config: '{key}' }}\n");
+        let found = obstacle(&scenario(POOL, &steps), Product::Kea);
+        assert!(
+            matches!(found, Some(Obstacle::NotExpressible(_))),
+            "{found:?}"
+        );
+        assert_eq!(obstacle(&scenario(POOL, &steps), Product::Wide), None);
+    }
 }

@@ -228,6 +228,17 @@ struct Page {
 }
 
 impl Page {
+    /// A page on which everything is written as it is.
+    fn nameless() -> Self {
+        Self {
+            names: Names::default(),
+            lens: Lens::default(),
+            text: String::new(),
+            from_server: false,
+            mac: None,
+        }
+    }
+
     fn line(&mut self, indent: usize, text: &str) {
         self.text.extend(std::iter::repeat_n(' ', indent));
         self.text.push_str(text.trim_end());
@@ -414,6 +425,23 @@ impl Page {
             Value::Malformed(content) => format!("malformed: {}", octets(content)),
         }
     }
+}
+
+/// Options as transcripts write them, one a line, what is in an option indented below it. Nothing has a name.
+#[must_use]
+pub fn lines(options: &Options) -> Vec<String> {
+    let mut page = Page::nameless();
+    page.options(options, 4);
+    let lines = page.text.lines();
+    lines
+        .map(|it| it.get(4..).unwrap_or_default().to_owned())
+        .collect()
+}
+
+/// The content of an option as transcripts write it, without the options in it.
+#[must_use]
+pub fn content(option: &Opt) -> String {
+    Page::nameless().value(&option.value)
 }
 
 fn join<T>(things: &[T], text: impl Fn(&T) -> String) -> String {

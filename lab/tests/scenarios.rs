@@ -16,8 +16,9 @@ fn scenario(
     path: PathBuf,
 ) {
     let scenario = Scenario::load(&path).unwrap_or_else(|error| panic!("{error}"));
-    if scenario.only_live().is_some() {
-        // Its snapshot is what `live` compares with.
+    if let Some(reason) = scenario.only_live() {
+        // `tests/live.rs` plays it.
+        println!("skipped: {reason}");
         return;
     }
     let mut sim = bench::sim(&scenario.places()).unwrap_or_else(|error| panic!("{error}"));

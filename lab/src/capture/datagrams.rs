@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::container::Frame;
 use super::unframe::{self, Unframed};
-use super::{Found, Packet};
+use super::{Envelope, Found, Packet};
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
 use crate::link::fragment::Reassembly;
 use crate::link::frame::{self, FRAGMENT, IPV6_LEN, UDP};
@@ -27,6 +27,8 @@ const NAMED_MAX: usize = 8;
 #[derive(Default)]
 pub(super) struct Collector {
     pub(super) found: Vec<Found>,
+    /// How many frames there are, of any kind.
+    pub(super) frames: usize,
     /// Of each link, packets that came in pieces; never by how much their headers say.
     reassembly: BTreeMap<String, Reassembly>,
     /// The pieces of packets that are not complete.
@@ -50,6 +52,7 @@ struct Pieces {
 struct Ip {
     source: Ipv6Addr,
     destination: Ipv6Addr,
+    class: u8,
     hop_limit: u8,
     next_header: u8,
     /// So much of the payload was not captured.
@@ -70,7 +73,7 @@ impl Ip {
     fn version_4(packet: &[u8]) -> Option<(Self, &[u8])> {
         let [
             first,
-            _,
+            class,
             high,
             low,
             _,
@@ -92,6 +95,7 @@ impl Ip {
         let ip = Self {
             source: address(12)?,
             destination: address(16)?,
+            class,
             hop_limit,
             next_header,
             missing: len.saturating_sub(payload.len()),
@@ -102,7 +106,7 @@ impl Ip {
 
     fn version_6(packet: &[u8]) -> Option<(Self, &[u8])> {
         let (header, rest) = packet.split_first_chunk::<IPV6_LEN>()?;
-        let [_, _, _, _, high, low, next_header, hop_limit, ..] = *header;
+        let [first, second, _, _, high, low, next_header, hop_limit, ..] = *header;
         let len = usize::from(u16::from_be_bytes([high, low]));
         // Cards that cut up segments leave the length to be filled in.
         let len = if len == 0 { rest.len() } else { len };
@@ -110,6 +114,7 @@ impl Ip {
         let ip = Self {
             source: frame::address(header.get(8..24)?)?,
             destination: frame::address(header.get(24..40)?)?,
+            class: (first << 4) | (second >> 4),
             hop_limit,
             next_header,
             missing: len - payload.len(),
@@ -121,6 +126,7 @@ impl Ip {
 impl Collector {
     /// Takes the DHCPv6 out of a frame, if there is any.
     pub(super) fn take(&mut self, frame: &Frame) {
+        self.frames += 1;
         if !unframe::is_known(frame.link_type) {
             *self.closed.entry(frame.link_type).or_default() += 1;
             return;
@@ -130,7 +136,7 @@ impl Collector {
         };
         if let Some(mut found) = self.datagram(frame, &unframed) {
             // An interface of a capture of all interfaces, or one of several that were captured.
-            found.interface = match unframed.interface {
+            found.envelope.interface = match unframed.interface {
                 Some(index) => Some(index.to_string()),
                 None => frame.interface.clone(),
             };
@@ -174,6 +180,17 @@ impl Collector {
             }
         }
         let (datagram, missing) = self.udp(frame, &ip, &payload)?;
+        let in_ipv4 = ip.source.to_ipv4_mapped().is_some();
+        let envelope = match tunnelled || in_ipv4 {
+            true => Envelope::bare(ip.class),
+            false => Envelope {
+                link_type: frame.link_type,
+                interface: None,
+                header: unframed.header.to_vec(),
+                layer: unframed.layer.clone(),
+                class: ip.class,
+            },
+        };
         Some(Found {
             packet: Packet {
                 number: frame.number,
@@ -185,7 +202,7 @@ impl Collector {
                 missing,
                 comments: frame.comments.clone(),
             },
-            interface: None,
+            envelope,
         })
     }
 
@@ -286,6 +303,11 @@ impl Collector {
 
     fn note(&mut self, what: &'static str, frame: usize) {
         self.odd.entry(what).or_default().push(frame);
+    }
+
+    /// How many pieces of datagrams wait for others.
+    pub(super) fn pieces(&self) -> usize {
+        self.pieces.values().map(Vec::len).sum()
     }
 
     /// What could not be read, or only in part.

@@ -7,13 +7,21 @@
 //!
 //! Written files are Ethernet as it would have been on the wire, so every other tool can open them.
 
+mod annotated;
 mod container;
 mod datagrams;
+mod envelope;
+mod pcapng;
+mod sieve;
 #[cfg(test)]
 mod tests;
 mod unframe;
 mod write;
 
+pub use annotated::{Annotated, write_annotated};
+pub use envelope::Envelope;
+pub use pcapng::{Frame, PcapngWriter};
+pub use sieve::{Sieve, Sifted};
 pub use write::write;
 
 use std::fs::File;
@@ -72,12 +80,24 @@ pub struct Packet {
     pub comments: Vec<String>,
 }
 
-/// A datagram, and what its file tells about it.
+/// A datagram, and what is around it.
 #[derive(Clone, Debug)]
-struct Found {
-    packet: Packet,
-    /// The interface, if the file tells.
-    interface: Option<String>,
+pub struct Found {
+    /// The datagram.
+    pub packet: Packet,
+    /// What is around it.
+    pub envelope: Envelope,
+}
+
+/// The DHCPv6 of a capture with what is around it.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Its datagrams, in the order of the file.
+    pub found: Vec<Found>,
+    /// How many frames the file has, of any kind.
+    pub frames: usize,
+    /// What could not be read, and why.
+    pub remarks: Vec<String>,
 }
 
 /// Reads the capture in a file.
@@ -85,10 +105,18 @@ struct Found {
 /// # Errors
 /// It cannot be read at all.
 pub fn open(path: &Path) -> Result<Capture, Error> {
-    let file = File::open(path).map_err(|error| Error::Read(error.to_string()))?;
-    let (found, remarks) = find(file)?;
+    let Recording { found, remarks, .. } = open_enveloped(path)?;
     let packets = found.into_iter().map(|it| it.packet).collect();
     Ok(Capture { packets, remarks })
+}
+
+/// Reads the capture in a file, and keeps what is around each datagram.
+///
+/// # Errors
+/// It cannot be read at all.
+pub fn open_enveloped(path: &Path) -> Result<Recording, Error> {
+    let file = File::open(path).map_err(|error| Error::Read(error.to_string()))?;
+    find(file)
 }
 
 /// The DHCPv6 datagrams of a capture, with their times.
@@ -96,13 +124,12 @@ pub fn open(path: &Path) -> Result<Capture, Error> {
 /// # Errors
 /// It cannot be read at all.
 pub fn read(input: impl Read) -> Result<Vec<(Duration, Datagram)>, Error> {
-    let (found, _) = find(input)?;
-    let packets = found.into_iter().map(|it| it.packet);
+    let packets = find(input)?.found.into_iter().map(|it| it.packet);
     Ok(packets.map(|it| (it.at, it.datagram)).collect())
 }
 
 /// The DHCPv6 datagrams of a capture with what is around them, and what could not be read.
-fn find(input: impl Read) -> Result<(Vec<Found>, Vec<String>), Error> {
+fn find(input: impl Read) -> Result<Recording, Error> {
     let mut collector = Collector::default();
     let mut remarks = container::read(BufReader::new(input), &mut |frame| collector.take(&frame))?;
     if let (true, Some((link_type, _))) =
@@ -111,20 +138,26 @@ fn find(input: impl Read) -> Result<(Vec<Found>, Vec<String>), Error> {
         return Err(Error::LinkType(*link_type));
     }
     remarks.extend(collector.remarks());
-    let mut found = collector.found;
+    let Collector {
+        mut found, frames, ..
+    } = collector;
     name_interfaces(&mut found);
-    Ok((found, remarks))
+    Ok(Recording {
+        found,
+        frames,
+        remarks,
+    })
 }
 
 /// Says at each datagram which interface it comes from, if they come from several.
 fn name_interfaces(found: &mut [Found]) {
-    let mut interfaces = found.iter().map(|it| &it.interface);
+    let mut interfaces = found.iter().map(|it| &it.envelope.interface);
     let first = interfaces.next();
     if interfaces.all(|it| Some(it) == first) {
         return;
     }
-    for Found { packet, interface } in found {
-        if let Some(interface) = interface {
+    for Found { packet, envelope } in found {
+        if let Some(interface) = &envelope.interface {
             let comma = if packet.link.is_empty() { "" } else { ", " };
             packet.link = format!("interface {interface}{comma}{}", packet.link);
         }

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 
 use crate::link::frame::Mac;
 
+/// The link type of bare IPv6 packets.
+pub(super) const IPV6: u32 = 229;
+
 /// libpcap's numbers of link types; some have several.
 mod link_type {
     pub(super) const NULL: u32 = 0;
@@ -18,6 +21,8 @@ mod link_type {
     pub(super) const LINUX_SLL2: u32 = 276;
 }
 
+/// The length of the hardware addresses that are looked at in cooked captures.
+const MAC_LEN: u16 = 6;
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
 const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
@@ -27,11 +32,24 @@ const PPP_IPV6: u16 = 0x0057;
 /// What BSDs, macOS and Linux call IPv6.
 const ADDRESS_FAMILIES_IPV6: [u32; 4] = [24, 28, 30, 10];
 
+/// Where in the header of a frame things are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct LinkLayer {
+    /// Hardware addresses.
+    pub(super) macs: Vec<usize>,
+    /// The header of a PPPoE session.
+    pub(super) pppoe: Option<usize>,
+}
+
 /// A frame, opened.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Unframed<'a> {
+    /// What is before the IP packet.
+    pub(super) header: &'a [u8],
     /// The IP packet, and everything behind it.
     pub(super) packet: &'a [u8],
+    /// Where in the header things are.
+    pub(super) layer: LinkLayer,
     /// Source and destination.
     pub(super) macs: Option<(Mac, Mac)>,
     /// VLAN and PPPoE session.
@@ -66,23 +84,34 @@ pub(super) fn unframe(link_type: u32, frame: &[u8]) -> Option<Unframed<'_>> {
         frame,
         at: 0,
         link: String::new(),
+        pppoe: None,
     };
     let mut unframed = Unframed::default();
     match link_type {
         link_type::ETHERNET => {
             let (to, from) = (at.array()?, at.array()?);
             unframed.macs = Some((from, to));
+            unframed.layer.macs = vec![0, 6];
             at.behind_ethertype()?;
         }
         link_type::LINUX_SLL => {
-            at.skip(14)?;
+            at.skip(4)?;
+            if at.u16()? == MAC_LEN {
+                unframed.layer.macs = vec![at.at];
+            }
+            at.skip(8)?;
             at.behind_ethertype()?;
         }
         link_type::LINUX_SLL2 => {
             let ethertype = at.u16()?;
             at.skip(2)?;
             unframed.interface = Some(u32::from_be_bytes(at.array()?));
-            at.skip(12)?;
+            at.skip(3)?;
+            let [mac_len] = at.array()?;
+            if u16::from(mac_len) == MAC_LEN {
+                unframed.layer.macs = vec![at.at];
+            }
+            at.skip(8)?;
             at.payload_of(ethertype)?;
         }
         link_type::PPP | link_type::PPP_HDLC => at.behind_ppp()?,
@@ -102,7 +131,8 @@ pub(super) fn unframe(link_type: u32, frame: &[u8]) -> Option<Unframed<'_>> {
         _ if link_type::RAW.contains(&link_type) => {}
         _ => return None,
     }
-    unframed.packet = frame.get(at.at..)?;
+    (unframed.header, unframed.packet) = frame.split_at_checked(at.at)?;
+    unframed.layer.pppoe = at.pppoe;
     unframed.link = at.link;
     Some(unframed)
 }
@@ -112,6 +142,7 @@ struct Place<'a> {
     frame: &'a [u8],
     at: usize,
     link: String,
+    pppoe: Option<usize>,
 }
 
 impl Place<'_> {
@@ -153,6 +184,7 @@ impl Place<'_> {
 
     /// Goes behind the header of a PPPoE session (RFC 2516 §4).
     fn behind_pppoe(&mut self) -> Option<()> {
+        self.pppoe = Some(self.at);
         let [_, code, s0, s1, _, _] = self.array()?;
         let comma = if self.link.is_empty() { "" } else { ", " };
         let session = u16::from_be_bytes([s0, s1]);

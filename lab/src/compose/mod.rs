@@ -101,30 +101,11 @@ impl Memory {
 
 /// The lease that an option in an IA lists.
 fn listed(value: &Value) -> Option<Lease> {
-    let (address, length, preferred, valid) = if let Value::Address {
-        address,
-        preferred,
-        valid,
-        ..
-    } = value
-    {
-        (*address, None, *preferred, *valid)
-    } else if let Value::Prefix {
-        prefix,
-        length,
-        preferred,
-        valid,
-        ..
-    } = value
-    {
-        (*prefix, Some(*length), *preferred, *valid)
-    } else {
-        return None;
-    };
+    let listed = value.listed()?;
     Some(Lease {
-        block: Block { address, length },
-        preferred,
-        valid,
+        block: listed.into(),
+        preferred: listed.preferred,
+        valid: listed.valid,
         options: Vec::new(),
     })
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::capture::{Capture, Packet};
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
-use crate::dissect::{self, Head, Message, Value};
+use crate::dissect::{self, Head, Message};
 use crate::rig::Datagram;
 
 const SOLICIT: u8 = 1;
@@ -209,6 +209,12 @@ impl Dialogue {
 
     /// Takes something that a client said.
     fn say(&mut self, packet: &Packet, tree: &Message, at: Duration) {
+        if packet.missing > 0 {
+            self.remarks.push(format!(
+                "packet {}: {} octets at the end were not captured, so it is played without them",
+                packet.number, packet.missing
+            ));
+        }
         let core = tree.core();
         let path: Vec<Level> = tree.levels().filter_map(level).collect();
         let peer = tree.levels().filter_map(peer).last();
@@ -339,10 +345,8 @@ pub fn server_id(message: &Message) -> Option<Vec<u8>> {
 }
 
 fn identifier(message: &Message, code: u16) -> Option<Vec<u8>> {
-    match &message.options.first(code)?.value {
-        Value::Duid(duid) => Some(duid.clone()),
-        _ => None,
-    }
+    let option = message.options.first(code)?;
+    option.value.duid().map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]
@@ -360,13 +364,13 @@ mod tests {
             link: String::new(),
             macs: None,
             hop_limit: 1,
+            comments: Vec::new(),
+            missing: 0,
             datagram: Datagram {
                 source: from.parse().expect("an address"),
                 destination: to.parse().expect("an address"),
                 payload: payload.clone(),
             },
-            missing: 0,
-            comments: Vec::new(),
         });
         Capture {
             packets: packets.collect(),

@@ -45,22 +45,25 @@ pub(super) fn give(dialogue: &mut Dialogue) {
 
 /// The first label of the name that a client would like to have in the DNS.
 fn host_name(message: &Message) -> Option<String> {
-    match &message.options.first(CLIENT_FQDN)?.value {
-        Value::Fqdn { name, .. } => word(name.text.split('.').next()?),
-        _ => None,
-    }
+    let Value::Fqdn { name, .. } = &message.options.first(CLIENT_FQDN)?.value else {
+        return None;
+    };
+    word(name.text.split('.').next()?)
 }
 
 /// What kind of client it says that it is.
 fn kind(message: &Message) -> Option<String> {
     let options = message.options.list.iter();
     let classes = options.filter(|it| [USER_CLASS, VENDOR_CLASS].contains(&it.code));
-    let mut items = classes.filter_map(|it| match &it.value {
-        Value::Items { items, .. } => items.first(),
-        _ => None,
-    });
+    let first = |value: &Value| {
+        let Value::Items { items, .. } = value else {
+            return None;
+        };
+        items.first().cloned()
+    };
+    let mut items = classes.filter_map(|it| first(&it.value));
     items.find_map(|item| {
-        let text = String::from_utf8_lossy(item).to_lowercase();
+        let text = String::from_utf8_lossy(&item).to_lowercase();
         let known = KINDS.iter().find(|(start, _)| text.starts_with(start));
         match known {
             Some((_, name)) => Some((*name).to_owned()),

@@ -10,7 +10,7 @@ use crate::lens::{Lens, Pools, Rule};
 use crate::player::{self, Played};
 use crate::program::ORIGINAL;
 use crate::report::diff;
-use crate::rig::live::{ADVANCE_MAX, Live};
+use crate::rig::live::Live;
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::sim::Sim;
@@ -181,15 +181,16 @@ fn incomparable(scenario: &Scenario) -> Option<&'static str> {
     if scenario.has_several_servers() {
         return Some("It has several servers.");
     }
+    if scenario.only_sim().is_some() {
+        return Some("More time passes than anybody can wait for.");
+    }
     let steps = scenario.cases().flat_map(|it| &it.steps);
     steps.into_iter().find_map(|step| match step {
-        Step::Advance(span) if span.0 > ADVANCE_MAX => {
-            Some("More time passes than anybody can wait for.")
-        }
         Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
-        Step::Retransmit(_) => Some("More time passes than anybody can wait for."),
         Step::Interface(_) => Some("Only ours is asked what it makes of changes of its interface."),
+        Step::Run(_) => Some("It runs a program, which is made for this server."),
         Step::Advance(_)
+        | Step::Retransmit(_)
         | Step::Faults(_)
         | Step::Save(_)
         | Step::Reload(_)
@@ -264,6 +265,7 @@ fn pools(scenario: &Scenario) -> Pools {
         | Step::Advance(_)
         | Step::Retransmit(_)
         | Step::Faults(_)
+        | Step::Run(_)
         | Step::Save(_)
         | Step::Disk(_)
         | Step::Interface(_) => None,

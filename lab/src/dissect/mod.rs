@@ -14,7 +14,7 @@ pub use registry::{
     is_relay, message_name, message_names, message_type, option_code, option_name, option_names,
     status_code, status_name, status_names,
 };
-pub use value::{NtpPart, Value};
+pub use value::{Association, Listed, NtpPart, Value};
 
 use std::net::Ipv6Addr;
 

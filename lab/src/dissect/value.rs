@@ -99,7 +99,116 @@ pub enum NtpPart {
     Unknown(u16, Vec<u8>),
 }
 
+/// An identity association, whatever its kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Association<'a> {
+    /// The IAID.
+    pub iaid: u32,
+    /// T1 and T2, where its kind has them.
+    pub times: Option<(u32, u32)>,
+    /// The options in it.
+    pub options: &'a Options,
+}
+
+/// An address or a prefix in an IA.
+#[derive(Clone, Copy, Debug)]
+pub struct Listed<'a> {
+    /// The address, or where the prefix begins.
+    pub address: Ipv6Addr,
+    /// The length, of a prefix.
+    pub length: Option<u8>,
+    /// The preferred lifetime, in seconds.
+    pub preferred: u32,
+    /// The valid lifetime, in seconds.
+    pub valid: u32,
+    /// The options in it.
+    pub options: &'a Options,
+}
+
 impl Value {
+    /// The identity association that it is.
+    #[must_use]
+    pub fn association(&self) -> Option<Association<'_>> {
+        if let Self::Ia {
+            iaid,
+            t1,
+            t2,
+            options,
+        } = self
+        {
+            Some(Association {
+                iaid: *iaid,
+                times: Some((*t1, *t2)),
+                options,
+            })
+        } else if let Self::IaTa { iaid, options } = self {
+            Some(Association {
+                iaid: *iaid,
+                times: None,
+                options,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The lease that it lists.
+    #[must_use]
+    pub fn listed(&self) -> Option<Listed<'_>> {
+        if let Self::Address {
+            address,
+            preferred,
+            valid,
+            options,
+        } = self
+        {
+            Some(Listed {
+                address: *address,
+                length: None,
+                preferred: *preferred,
+                valid: *valid,
+                options,
+            })
+        } else if let Self::Prefix {
+            preferred,
+            valid,
+            length,
+            prefix,
+            options,
+        } = self
+        {
+            Some(Listed {
+                address: *prefix,
+                length: Some(*length),
+                preferred: *preferred,
+                valid: *valid,
+                options,
+            })
+        } else {
+            None
+        }
+    }
+
+    /// The DUID that it is.
+    #[must_use]
+    pub fn duid(&self) -> Option<&[u8]> {
+        if let Self::Duid(duid) = self {
+            Some(duid)
+        } else {
+            None
+        }
+    }
+
+    /// The number that it is.
+    #[must_use]
+    pub fn number(&self) -> Option<u32> {
+        if let Self::Number(number) = self {
+            Some(*number)
+        } else {
+            None
+        }
+    }
+
     /// The options in it.
     #[must_use]
     pub fn options(&self) -> Option<&Options> {

@@ -28,6 +28,10 @@ pub struct ImportArguments {
     /// Takes what the client of that name says, and nothing else.
     #[arg(long, value_name = "NAME")]
     pub client: Option<String>,
+    /// Lets no time pass, so that the scenario can be played live at once: without it, `advance` stands where
+    /// leases end or are renewed.
+    #[arg(long)]
+    pub no_time: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -81,7 +85,8 @@ fn import(
         let _ = writeln!(err, "dhcp6lab: note: {remark}");
     }
     let origin = path.file_name().unwrap_or(path.as_os_str());
-    let text = Draft::new(&dialogue, &origin.to_string_lossy())?.text();
+    let draft = Draft::new(&dialogue, &origin.to_string_lossy(), !arguments.no_time)?;
+    let text = draft.text();
     match &arguments.output {
         None => out.write_all(text.as_bytes())?,
         Some(output) => write(output, &text)?,

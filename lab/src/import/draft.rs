@@ -23,15 +23,18 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// Makes one; `origin` is what the capture is called.
+    /// Makes one; `origin` is what the capture is called, and `time` says whether time passes in it.
     ///
     /// # Errors
     /// The server does not start with the guessed configuration.
-    pub fn new(dialogue: &Dialogue, origin: &str) -> Result<Self, RigError> {
+    pub fn new(dialogue: &Dialogue, origin: &str, time: bool) -> Result<Self, RigError> {
         let setup = usable(guess(dialogue, origin))?;
         let taken = steps::taken(&setup);
         let clients = steps::clients(dialogue, &taken);
         let mut steps = steps::steps(dialogue, &clients, &taken);
+        if !time {
+            steps.retain(|it| !matches!(it, Step::Advance(_)));
+        }
         expect::fill(&mut steps, &clients, &setup)?;
         let mut comments = vec![format!("Made of {origin} by `dhcp6lab import`.")];
         comments.extend(dialogue.remarks.iter().map(|it| format!("Note: {it}.")));

@@ -6,11 +6,11 @@
 use std::net::Ipv6Addr;
 
 use crate::compose::{self, Memory};
-use crate::dissect::{self, Head, Message as Tree, Opt, Options, Value};
+use crate::dissect::{self, Head, Message as Tree, Opt, Value};
 use crate::rig::Datagram;
 use crate::scenario::{
-    Block, Client, Code, Elapsed, Fields, Hex, Hop, Ia, Identifier, Lease, Message, Opaque,
-    RawOption, Send, Several, Source, Target, Transport,
+    Client, Code, Elapsed, Fields, Hex, Hop, Ia, Identifier, Lease, Message, Opaque, RawOption,
+    Send, Several, Source, Target, Transport,
 };
 
 const REQUEST: u8 = 3;
@@ -190,16 +190,9 @@ fn append(tree: &Tree) -> Option<Hex> {
 
 /// An IA in the words of a step, if it has the form of one.
 fn ia(message_type: u8, option: &Opt, memory: &Memory) -> Option<Ia> {
-    let (iaid, t1, t2, options) = match &option.value {
-        Value::Ia {
-            iaid,
-            t1,
-            t2,
-            options,
-        } => (*iaid, *t1, *t2, options),
-        Value::IaTa { iaid, options } => (*iaid, 0, 0, options),
-        _ => return None,
-    };
+    let association = option.value.association()?;
+    let (iaid, options) = (association.iaid, association.options);
+    let (t1, t2) = association.times.unwrap_or_default();
     if !options.rest.is_empty() {
         return None;
     }
@@ -230,42 +223,12 @@ fn ia(message_type: u8, option: &Opt, memory: &Memory) -> Option<Ia> {
 }
 
 fn lease(option: &Opt) -> Option<Lease> {
-    let (block, preferred, valid, options): (Block, u32, u32, &Options) = match &option.value {
-        Value::Address {
-            address,
-            preferred,
-            valid,
-            options,
-        } => (
-            Block {
-                address: *address,
-                length: None,
-            },
-            *preferred,
-            *valid,
-            options,
-        ),
-        Value::Prefix {
-            preferred,
-            valid,
-            length,
-            prefix,
-            options,
-        } => (
-            Block {
-                address: *prefix,
-                length: Some(*length),
-            },
-            *preferred,
-            *valid,
-            options,
-        ),
-        _ => return None,
-    };
+    let listed = option.value.listed()?;
+    let options = listed.options;
     options.rest.is_empty().then(|| Lease {
-        block,
-        preferred,
-        valid,
+        block: listed.into(),
+        preferred: listed.preferred,
+        valid: listed.valid,
         options: options.list.iter().map(raw).collect(),
     })
 }

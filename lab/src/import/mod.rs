@@ -11,6 +11,8 @@ mod message;
 mod observed;
 mod steps;
 mod story;
+#[cfg(test)]
+mod tests;
 mod words;
 mod yaml;
 

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use crate::dialogue::{Dialogue, Turn};
-use crate::dissect::{self, Message, Opt, Options, Value};
+use crate::dissect::{self, Message, Opt, Options};
 use crate::scenario::Block;
 
 const SOLICIT: u8 = 1;
@@ -106,10 +106,7 @@ impl Observed {
     /// The value of an option that is a number.
     pub(super) fn number(&self, code: u16) -> Option<u32> {
         let mut options = self.options.iter().filter(|it| it.code == code);
-        options.find_map(|it| match it.value {
-            Value::Number(number) => Some(number),
-            _ => None,
-        })
+        options.find_map(|it| it.value.number())
     }
 
     fn host(&mut self, dialogue: &Dialogue, client: usize) -> Option<&mut Host> {
@@ -139,10 +136,8 @@ impl Observed {
             if !NOT_CONFIGURED.contains(&option.code) && !self.options.iter().any(known) {
                 self.options.push(option.clone());
             }
-            if let Value::Ia {
-                t1, t2, options, ..
-            } = &option.value
-            {
+            if let Some(ia) = option.value.association() {
+                let options = ia.options;
                 let leases: Vec<Given> = leases(options).collect();
                 match self::status(options) {
                     Some(NO_ADDRS_AVAIL) => self.no_addresses = true,
@@ -151,7 +146,8 @@ impl Observed {
                 }
                 let preferred = leases.iter().filter_map(|it| it.lifetimes).map(|it| it.0);
                 if let Some(preferred) = preferred.min() {
-                    self.times.push((preferred, *t1, *t2));
+                    self.times
+                        .extend(ia.times.map(|(t1, t2)| (preferred, t1, t2)));
                 }
                 if let Some(host) = self.host(dialogue, turn.client) {
                     host.leases_in_one_ia = host.leases_in_one_ia.max(leases.len());
@@ -229,67 +225,22 @@ fn status(options: &Options) -> Option<u16> {
 
 /// The leases that a client names.
 fn named(message: &Message) -> impl Iterator<Item = Block> {
-    let ias = message.options.list.iter();
-    ias.filter_map(|it| match &it.value {
-        Value::Ia { options, .. } | Value::IaTa { options, .. } => Some(blocks(options)),
-        _ => None,
-    })
-    .flatten()
+    let options = message.options.list.iter();
+    let ias = options.filter_map(|it| it.value.association());
+    ias.flat_map(|it| blocks(it.options))
 }
 
 fn blocks(options: &Options) -> impl Iterator<Item = Block> {
-    options.list.iter().filter_map(|it| match it.value {
-        Value::Address { address, .. } => Some(Block {
-            address,
-            length: None,
-        }),
-        Value::Prefix { prefix, length, .. } => Some(Block {
-            address: prefix,
-            length: Some(length),
-        }),
-        _ => None,
-    })
+    let listed = options.list.iter().filter_map(|it| it.value.listed());
+    listed.map(Block::from)
 }
 
 /// The leases that an IA of an answer gives.
 fn leases(options: &Options) -> impl Iterator<Item = Given> {
-    options.list.iter().filter_map(|it| {
-        let (block, preferred, valid) = match it.value {
-            Value::Address {
-                address,
-                preferred,
-                valid,
-                ..
-            } => (
-                Block {
-                    address,
-                    length: None,
-                },
-                preferred,
-                valid,
-            ),
-            Value::Prefix {
-                prefix,
-                length,
-                preferred,
-                valid,
-                ..
-            } => (
-                Block {
-                    address: prefix,
-                    length: Some(length),
-                },
-                preferred,
-                valid,
-            ),
-            _ => return None,
-        };
-        let lifetimes = Some((preferred, valid));
-        let bound = false;
-        (valid > 0).then_some(Given {
-            block,
-            lifetimes,
-            bound,
-        })
+    let listed = options.list.iter().filter_map(|it| it.value.listed());
+    listed.filter(|it| it.valid > 0).map(|it| Given {
+        block: it.into(),
+        lifetimes: Some((it.preferred, it.valid)),
+        bound: false,
     })
 }

@@ -1,12 +1,13 @@
 //! What the clients of a dialogue said → steps, each with what it has to be answered with once that is known.
 
+use std::collections::HashMap;
 use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use super::message::{self, Context};
 use crate::compose::{self, Memory};
 use crate::dialogue::{Dialogue, Turn, server_id};
-use crate::dissect::{self, Head, Message as Tree, Value};
+use crate::dissect::{self, Head, Message as Tree};
 use crate::player::leg;
 use crate::rig::{Datagram, RESERVED, Setup};
 use crate::scenario::{Client, Code, Exchange, Expected, Fields, Message, Send, Several};
@@ -357,10 +358,8 @@ fn as_exchange(solicit: &Send, request: &Send) -> Option<Exchange> {
 }
 
 fn elapsed(core: &Tree) -> Option<u16> {
-    match core.options.first(ELAPSED_TIME)?.value {
-        Value::Number(time) => u16::try_from(time).ok(),
-        _ => None,
-    }
+    let time = core.options.first(ELAPSED_TIME)?.value.number()?;
+    u16::try_from(time).ok()
 }
 
 /// When leases end, and when it is time to renew them.
@@ -370,9 +369,10 @@ struct Calendar {
     passed: Duration,
     /// When the last turn was.
     last: Duration,
-    ends: Vec<Duration>,
-    /// By client, when it may renew first.
-    renewals: Vec<(usize, Duration)>,
+    /// By address or prefix.
+    ends: HashMap<Ipv6Addr, Duration>,
+    /// By client, when it may renew.
+    renewals: HashMap<usize, Duration>,
 }
 
 impl Calendar {
@@ -380,8 +380,9 @@ impl Calendar {
     fn passes(&mut self, turn: &Turn) -> Option<u64> {
         let ends = |it: &Duration| self.last < *it && *it <= turn.at;
         let renews = [RENEW, REBIND].contains(&turn.message_type);
-        let due = |it: &(usize, Duration)| it.0 == turn.client && it.1 <= turn.at;
-        let matters = self.ends.iter().any(ends) || renews && self.renewals.iter().any(due);
+        let due = self.renewals.get(&turn.client);
+        let due = due.is_some_and(|it| renews && *it <= turn.at);
+        let matters = due || self.ends.values().any(ends);
         self.last = self.last.max(turn.at);
         let secs = turn.at.saturating_sub(self.passed).as_secs();
         if !matters || secs == 0 {
@@ -396,24 +397,15 @@ impl Calendar {
             return;
         }
         for option in &answer.options.list {
-            let Value::Ia { t1, options, .. } = &option.value else {
+            let Some(ia) = option.value.association() else {
                 continue;
             };
-            let lifetimes = options.list.iter().filter_map(|it| match it.value {
-                Value::Address {
-                    preferred, valid, ..
-                }
-                | Value::Prefix {
-                    preferred, valid, ..
-                } => Some((preferred, valid)),
-                _ => None,
-            });
-            for (preferred, valid) in lifetimes {
-                let renewal = if *t1 > 0 { *t1 } else { preferred / 2 };
+            let t1 = ia.times.map_or(0, |it| it.0);
+            for lease in ia.options.list.iter().filter_map(|it| it.value.listed()) {
+                let renewal = if t1 > 0 { t1 } else { lease.preferred / 2 };
                 let from = |secs: u32| turn.at + Duration::from_secs(secs.into());
-                self.ends.push(from(valid));
-                self.renewals.retain(|it| it.0 != turn.client);
-                self.renewals.push((turn.client, from(renewal)));
+                self.ends.insert(lease.address, from(lease.valid));
+                self.renewals.insert(turn.client, from(renewal));
             }
         }
     }

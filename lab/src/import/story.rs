@@ -144,7 +144,7 @@ fn act(dialogue: &Dialogue, index: usize, turn: &Turn) -> String {
 
 fn holds_leases(value: &Value) -> bool {
     let options = value.options();
-    let is_lease = |it: &dissect::Opt| matches!(it.value, Value::Address { valid, .. } | Value::Prefix { valid, .. } if valid > 0);
+    let is_lease = |it: &dissect::Opt| it.value.listed().is_some_and(|it| it.valid > 0);
     options.is_some_and(|it| it.list.iter().any(is_lease))
 }
 

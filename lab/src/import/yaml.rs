@@ -61,8 +61,8 @@ pub(super) fn write(file: &File<'_>) -> String {
 /// A piece of YAML.
 enum Node {
     Plain(String),
-    List(Vec<Node>),
-    Map(Vec<(&'static str, Node)>),
+    List(Vec<Self>),
+    Map(Vec<(&'static str, Self)>),
 }
 
 impl Node {

@@ -2,9 +2,13 @@
 //!
 //! A scenario names the type of an answer and its snapshot shows the rest; a snapshot that was accepted in
 //! haste must still not hide an answer that no client could use.
+//!
+//! Most rules are those of an RFC, and any server is held to them. Some are our own, stricter than what an RFC demands:
+//! they hold for our server alone.
 
 pub mod signature;
 
+use std::fmt;
 use std::net::SocketAddrV6;
 
 use crate::authentication::AUTHENTICATION;
@@ -17,6 +21,7 @@ const ADVERTISE: u8 = 2;
 const REQUEST: u8 = 3;
 const CONFIRM: u8 = 4;
 const RENEW: u8 = 5;
+const REBIND: u8 = 6;
 const REPLY: u8 = 7;
 const RELEASE: u8 = 8;
 const DECLINE: u8 = 9;
@@ -38,21 +43,76 @@ const PREFIX: u16 = 26;
 const REFRESH_TIME: u16 = 32;
 const RELAY_PORT: u16 = 135;
 
+/// The status that told a client of RFC 8415 not to write to the server's own address.
+const USE_MULTICAST: u16 = 5;
+
 /// Options that may stand more than once where they stand (RFC 9915 §21, IANA registry).
 const NO_SINGLETONS: [u16; 14] = [3, 5, 16, 17, 25, 26, 37, 56, 74, 86, 94, 104, 138, 144];
 
+/// Something that is wrong with an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What.
+    pub text: String,
+    /// The section that says so: `9915 §18.3.10`; `None` if that is our own rule, and the RFC only recommends it or
+    /// leaves it open.
+    pub rfc: Option<&'static str>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)?;
+        match self.rfc {
+            Some(section) => write!(f, " (RFC {section})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What is wrong, as it is found.
+#[derive(Debug, Default)]
+struct Faults(Vec<Fault>);
+
+impl Faults {
+    /// A section of an RFC forbids it.
+    fn rfc(&mut self, section: &'static str, text: impl Into<String>) {
+        self.0.push(Fault {
+            text: text.into(),
+            rfc: Some(section),
+        });
+    }
+
+    /// We do not want that.
+    fn ours(&mut self, text: impl Into<String>) {
+        self.0.push(Fault {
+            text: text.into(),
+            rfc: None,
+        });
+    }
+
+    /// A section forbids it if that is so; else we alone do not want it.
+    fn rfc_if(&mut self, so: bool, section: &'static str, text: impl Into<String>) {
+        match so {
+            true => self.rfc(section, text),
+            false => self.ours(text),
+        }
+    }
+}
+
 /// What is wrong with an answer to what was sent; nothing, if the list is empty.
 #[must_use]
-pub fn faults(sent: &Datagram, answer: &Datagram) -> Vec<String> {
+pub fn faults(sent: &Datagram, answer: &Datagram) -> Vec<Fault> {
     let question = dissect::message(&sent.payload);
     let tree = dissect::message(&answer.payload);
-    let mut faults = Vec::new();
+    let mut faults = Faults::default();
     let to = destination(sent, &question);
     if answer.destination != to {
-        faults.push(format!("it goes to {} instead of {to}", answer.destination));
+        let text = format!("it goes to {} instead of {to}", answer.destination);
+        faults.rfc("9915 §18.3.10", text);
     }
+    // RFC 9915 §7.2 recommends the port and allows any.
     if answer.source.port() != SERVER_PORT {
-        faults.push(format!("it comes from port {}", answer.source.port()));
+        faults.ours(format!("it comes from port {}", answer.source.port()));
     }
     if question.levels().count() == tree.levels().count() {
         let levels = question.levels().zip(tree.levels());
@@ -60,7 +120,8 @@ pub fn faults(sent: &Datagram, answer: &Datagram) -> Vec<String> {
             check_level(outgoing, incoming, &mut faults);
         }
     } else {
-        faults.push("it does not have the relay levels of what was sent".to_owned());
+        let text = "it does not have the relay levels of what was sent";
+        faults.rfc("9915 §19.3", text);
     }
     check_form(&tree.options, None, &mut faults);
     let (question, core) = (question.core(), tree.core());
@@ -68,7 +129,7 @@ pub fn faults(sent: &Datagram, answer: &Datagram) -> Vec<String> {
     check_identifiers(question, core, &mut faults);
     check_ias(question, core, &mut faults);
     check_statuses(question, core, &mut faults);
-    faults
+    faults.0
 }
 
 /// Where the answer must go (RFC 9915 §7.2, §18.3.10, §19.3; RFC 8357 §5.2).
@@ -87,63 +148,73 @@ fn destination(sent: &Datagram, question: &Message) -> SocketAddrV6 {
 }
 
 /// A relay level must come back as it went out (RFC 9915 §19.3, §21.18; RFC 8357 §5.2).
-fn check_level(outgoing: &Message, incoming: &Message, faults: &mut Vec<String>) {
+fn check_level(outgoing: &Message, incoming: &Message, faults: &mut Faults) {
     if incoming.message_type != RELAY_REPLY {
-        faults.push(format!("a relay level is of type {}", incoming.name()));
+        let text = format!("a relay level is of type {}", incoming.name());
+        faults.rfc("9915 §19.3", text);
     }
     if incoming.head != outgoing.head {
-        faults.push("a relay level has another hop count, link or peer address".to_owned());
+        let text = "a relay level has another hop count, link or peer address";
+        faults.rfc("9915 §19.3", text);
     }
     for code in [INTERFACE_ID, RELAY_PORT] {
         let usable = |it: &&Opt| code != RELAY_PORT || it.octets.len() == 2;
         let was = outgoing.options.first(code).filter(usable);
         let is = incoming.options.first(code);
         if was.map(|it| &it.octets) != is.map(|it| &it.octets) {
-            faults.push(format!(
-                "a relay level does not have its {} back",
-                option_name(code)
-            ));
+            let section = match code {
+                RELAY_PORT => "8357 §5.2",
+                _ => "9915 §21.18",
+            };
+            let name = option_name(code);
+            faults.rfc(
+                section,
+                format!("a relay level does not have its {name} back"),
+            );
         }
     }
 }
 
 /// Every option has the form of its code, and stands where and as often as it may.
-fn check_form(options: &Options, within: Option<u16>, faults: &mut Vec<String>) {
+fn check_form(options: &Options, within: Option<u16>, faults: &mut Faults) {
     if !options.rest.is_empty() {
-        faults.push("there are octets that are no option".to_owned());
+        faults.rfc("9915 §21.1", "there are octets that are no option");
     }
     for (index, option) in options.list.iter().enumerate() {
         let name = option_name(option.code);
         let mut earlier = options.list.iter().take(index);
         if !NO_SINGLETONS.contains(&option.code) && earlier.any(|it| it.code == option.code) {
-            faults.push(format!("{name} stands twice"));
+            faults.rfc("9915 §21", format!("{name} stands twice"));
         }
         let home = match option.code {
+            // So it was by RFC 8415; that an IA_TA is there at all has been said.
+            ADDRESS if within == Some(IA_TA) => within,
             ADDRESS => Some(IA_NA),
             PREFIX => Some(IA_PD),
             _ => within,
         };
         if within != home {
-            faults.push(format!("{name} stands where it may not"));
+            faults.rfc("9915 §21", format!("{name} stands where it may not"));
         }
         if [IA_TA, SERVER_UNICAST].contains(&option.code) {
-            faults.push(format!("{name} is obsolete"));
+            // A server that was written by RFC 8415 may still have them.
+            faults.ours(format!("{name} is obsolete"));
         }
         check_value(option, faults);
     }
 }
 
-fn check_value(option: &Opt, faults: &mut Vec<String>) {
+fn check_value(option: &Opt, faults: &mut Faults) {
     let name = option_name(option.code);
     let value = &option.value;
     if let Value::Malformed(_) = value {
-        faults.push(format!("{name} is malformed"));
+        faults.rfc("9915 §21", format!("{name} is malformed"));
     }
     if let Value::Ia { t1, t2, .. } = value
         && t1 > t2
         && *t2 > 0
     {
-        faults.push(format!("{name} has T1 after T2"));
+        faults.rfc("9915 §21.4, §21.21", format!("{name} has T1 after T2"));
     }
     if let Value::Address {
         preferred, valid, ..
@@ -153,12 +224,13 @@ fn check_value(option: &Opt, faults: &mut Vec<String>) {
     } = value
         && preferred > valid
     {
-        faults.push(format!("{name} is preferred for longer than it is valid"));
+        let text = format!("{name} is preferred for longer than it is valid");
+        faults.rfc("9915 §21.6, §21.22", text);
     }
     if let Value::Prefix { length, prefix, .. } = value {
         let beyond = u128::MAX.checked_shr(u32::from(*length)).unwrap_or(0);
         if prefix.to_bits() & beyond != 0 {
-            faults.push(format!("{name} has bits beyond its length"));
+            faults.ours(format!("{name} has bits beyond its length"));
         }
     }
     if let Some(options) = value.options() {
@@ -170,7 +242,7 @@ fn check_value(option: &Opt, faults: &mut Vec<String>) {
 }
 
 /// The type fits the question, and so do the options that belong to one exchange alone.
-fn check_type(question: &Message, core: &Message, faults: &mut Vec<String>) {
+fn check_type(question: &Message, core: &Message, faults: &mut Faults) {
     let has = |message: &Message, code| message.options.first(code).is_some();
     let solicited = question.message_type == SOLICIT;
     let rapid = solicited && has(question, RAPID_COMMIT) && core.message_type == REPLY;
@@ -180,50 +252,53 @@ fn check_type(question: &Message, core: &Message, faults: &mut Vec<String>) {
         _ => false,
     };
     if !fitting {
-        faults.push(format!(
-            "{} is no answer to {}",
-            core.name(),
-            question.name()
-        ));
+        let text = format!("{} is no answer to {}", core.name(), question.name());
+        faults.rfc("9915 §18.3", text);
     }
     let informed = question.message_type == INFORMATION_REQUEST;
-    let mut must_not = |code, allowed: bool| {
-        if has(core, code) && !allowed {
-            faults.push(format!("{} does not belong there", option_name(code)));
-        }
-    };
-    must_not(RAPID_COMMIT, rapid);
-    must_not(PREFERENCE, core.message_type == ADVERTISE);
-    must_not(REFRESH_TIME, informed);
+    let misplaced = |code| format!("{} does not belong there", option_name(code));
+    if has(core, RAPID_COMMIT) && !rapid {
+        faults.rfc("9915 §21.14", misplaced(RAPID_COMMIT));
+    }
+    // RFC 9915 §21.8 speaks of an Advertise alone and forbids nothing.
+    if has(core, PREFERENCE) && core.message_type != ADVERTISE {
+        faults.ours(misplaced(PREFERENCE));
+    }
+    if has(core, REFRESH_TIME) && !informed {
+        faults.rfc("9915 §21.23", misplaced(REFRESH_TIME));
+    }
+    // RFC 9915 §18.3.3, §18.3.7 and §18.3.8 say what is in such a Reply, and §18.3 that a server may add options.
     if [CONFIRM, RELEASE, DECLINE].contains(&question.message_type) {
-        for option in &core.options.list {
-            let fits = [
-                CLIENT_ID,
-                SERVER_ID,
-                IA_NA,
-                IA_PD,
-                AUTHENTICATION,
-                STATUS_CODE,
-            ]
-            .contains(&option.code);
-            must_not(option.code, fits);
+        const FITTING: [u16; 6] = [
+            CLIENT_ID,
+            SERVER_ID,
+            IA_NA,
+            IA_PD,
+            AUTHENTICATION,
+            STATUS_CODE,
+        ];
+        let options = core.options.list.iter();
+        for option in options.filter(|it| !FITTING.contains(&it.code)) {
+            faults.ours(misplaced(option.code));
         }
     }
     if rapid && !has(core, RAPID_COMMIT) {
-        faults.push("a Reply to a Solicit has no rapid-commit".to_owned());
+        let text = "a Reply to a Solicit has no rapid-commit";
+        faults.rfc("9915 §21.14", text);
     }
 }
 
-fn check_identifiers(question: &Message, core: &Message, faults: &mut Vec<String>) {
+fn check_identifiers(question: &Message, core: &Message, faults: &mut Faults) {
     if core.xid() != question.xid() || !matches!(core.head, Head::Client { .. }) {
-        faults.push("it has another transaction id".to_owned());
+        faults.rfc("9915 §16.1", "it has another transaction id");
     }
     let first = |message: &Message| message.options.first(CLIENT_ID).map(|it| it.octets.clone());
     if first(core) != first(question) {
-        faults.push("it does not have the client's identifier back".to_owned());
+        let text = "it does not have the client's identifier back";
+        faults.rfc("9915 §18.3", text);
     }
     if core.options.first(SERVER_ID).is_none() {
-        faults.push("it has no server identifier".to_owned());
+        faults.rfc("9915 §18.3", "it has no server identifier");
     }
 }
 
@@ -242,6 +317,17 @@ impl Ia<'_> {
 
     fn name(&self) -> String {
         format!("{} {}", option_name(self.code), self.iaid)
+    }
+
+    /// Whether there is a lease in it that its client may use.
+    fn is_usable(&self) -> bool {
+        let usable = |option: &Opt| {
+            let (Value::Address { valid, .. } | Value::Prefix { valid, .. }) = option.value else {
+                return false;
+            };
+            valid > 0
+        };
+        self.options.list.iter().any(usable)
     }
 }
 
@@ -270,58 +356,86 @@ fn ias(message: &Message) -> Vec<Ia<'_>> {
 }
 
 /// No IA that was not asked for, none twice, one pair of T1 and T2, and something in each.
-fn check_ias(question: &Message, core: &Message, faults: &mut Vec<String>) {
+fn check_ias(question: &Message, core: &Message, faults: &mut Faults) {
     const ANSWER_ALL: [u8; 3] = [SOLICIT, REQUEST, RENEW];
+    const MAY_ADD: [u8; 2] = [RENEW, REBIND];
+    let kind = question.message_type;
     let (asked, given) = (ias(question), ias(core));
     for (index, ia) in given.iter().enumerate() {
         let name = ia.name();
-        let informed = question.message_type == INFORMATION_REQUEST;
-        if informed || !asked.iter().any(|it| it.is(ia)) {
-            faults.push(format!("nobody asked for {name}"));
+        let times = asked.iter().filter(|it| it.is(ia)).count();
+        if kind == INFORMATION_REQUEST || times == 0 {
+            // A Reply to a Renew or Rebind may have more IAs.
+            let text = format!("nobody asked for {name}");
+            faults.rfc_if(!MAY_ADD.contains(&kind), "9915 §18.3.2", text);
         }
         if given.iter().take(index).any(|it| it.is(ia)) {
-            faults.push(format!("{name} stands twice"));
+            // A client that repeats one breaks a rule itself.
+            faults.rfc_if(times < 2, "9915 §21.4", format!("{name} stands twice"));
         }
-        if given.first().is_some_and(|first| first.times != ia.times) {
-            faults.push(format!("{name} has its own T1 and T2"));
+        // The rule is about Replies, and about IAs to which times apply at all.
+        let reply = core.message_type == REPLY;
+        let strictly = given.iter().find(|it| reply && it.is_usable());
+        if strictly.is_some_and(|first| ia.is_usable() && first.times != ia.times) {
+            let text = format!("{name} has its own T1 and T2");
+            faults.rfc("9915 §18.3.2, §18.3.4, §18.3.5", text);
+        } else if given.first().is_some_and(|first| first.times != ia.times) {
+            faults.ours(format!("{name} has its own T1 and T2"));
         }
         if ia.options.list.is_empty() {
-            faults.push(format!("{name} says nothing"));
+            let must = [SOLICIT, REQUEST].contains(&kind);
+            let text = format!("{name} says nothing");
+            faults.rfc_if(must, "9915 §18.3.2, §18.3.9", text);
         }
     }
     for ia in &asked {
         let answered = given.iter().any(|it| it.is(ia));
-        if ANSWER_ALL.contains(&question.message_type) && !answered {
-            faults.push(format!("{} is not answered", ia.name()));
+        if ANSWER_ALL.contains(&kind) && !answered {
+            let text = format!("{} is not answered", ia.name());
+            // By RFC 8415, a Reply that says UseMulticast says nothing else.
+            let refused = status(&core.options) == Some(USE_MULTICAST);
+            faults.rfc_if(!refused, "9915 §18.3.2, §18.3.4, §18.3.9", text);
         }
     }
 }
 
+fn status(options: &Options) -> Option<u16> {
+    options.first(STATUS_CODE).and_then(|it| it.value.status())
+}
+
 /// Which status may stand where (RFC 9915 §18.3, §21.13).
-fn check_statuses(question: &Message, core: &Message, faults: &mut Vec<String>) {
+fn check_statuses(question: &Message, core: &Message, faults: &mut Faults) {
     const NO_ADDRS_AVAIL: u16 = 2;
     const NO_BINDING: u16 = 3;
     const NOT_ON_LINK: u16 = 4;
     const NO_PREFIX_AVAIL: u16 = 6;
-    let status = |options: &Options| options.first(STATUS_CODE).and_then(|it| it.value.status());
     let confirmed = question.message_type == CONFIRM;
     match status(&core.options) {
         None | Some(0 | 1) => {}
         Some(NOT_ON_LINK) if confirmed => {}
         Some(code) => {
-            let name = dissect::status_name(code);
-            faults.push(format!("{name} stands outside of an IA"));
+            // UseMulticast is obsolete, and belonged there before.
+            let text = format!("{} stands outside of an IA", dissect::status_name(code));
+            let section = match question.message_type {
+                RELEASE => "9915 §18.3.7",
+                DECLINE => "9915 §18.3.8",
+                SOLICIT => "9915 §18.3.9",
+                _ => "9915 §18.3.2, §18.3.4, §18.3.5",
+            };
+            faults.rfc_if(code != USE_MULTICAST, section, text);
         }
     }
     for ia in ias(core) {
         let fits = match status(ia.options) {
-            None | Some(NO_BINDING) => true,
+            // No status means Success, and may be said (RFC 9915 §21.13).
+            None | Some(0 | 1 | NO_BINDING) => true,
             Some(NO_ADDRS_AVAIL | NOT_ON_LINK) => ia.code == IA_NA,
             Some(NO_PREFIX_AVAIL) => ia.code == IA_PD,
             Some(_) => false,
         };
         if !fits {
-            faults.push(format!("{} has a status that it may not have", ia.name()));
+            let text = format!("{} has a status that it may not have", ia.name());
+            faults.rfc("9915 §21.13", text);
         }
     }
 }
@@ -360,10 +474,11 @@ mod tests {
     fn judged(options: &[&[u8]], to_port: u16, answer: Vec<u8>) -> Vec<String> {
         let question = level(12, 0, &[11, 0, 0, 1], options);
         let from_port = 40_000;
-        faults(
+        let found = faults(
             &datagram(from_port, SERVER_PORT, question),
             &datagram(SERVER_PORT, to_port, answer),
-        )
+        );
+        found.into_iter().map(|it| it.text).collect()
     }
 
     fn reply() -> Vec<u8> {
@@ -398,6 +513,36 @@ mod tests {
         );
         let plain = level(13, 0, &reply(), &[]);
         assert_eq!(judged(&[], 40_000, plain).len(), 1);
+    }
+
+    /// The sections that the answer to a client's message breaks.
+    fn broken(question: &[u8], answer: &[u8]) -> Vec<&'static str> {
+        let found = faults(
+            &datagram(CLIENT_PORT, SERVER_PORT, question.to_vec()),
+            &datagram(SERVER_PORT, CLIENT_PORT, answer.to_vec()),
+        );
+        found.into_iter().filter_map(|it| it.rfc).collect()
+    }
+
+    #[test]
+    fn what_rfc_8415_demanded_breaks_no_rfc() {
+        // A Renew of an IA_NA, and a Reply that says UseMulticast.
+        let renew = [5, 0, 0, 1, 0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let reply = |code| [7, 0, 0, 1, 0, 2, 0, 3, 0, 1, 9, 0, 13, 0, 2, 0, code];
+        assert_eq!(broken(&renew, &reply(5)), [] as [&str; 0]);
+        assert_eq!(
+            broken(&renew, &reply(0)),
+            ["9915 §18.3.2, §18.3.4, §18.3.9"]
+        );
+        // A temporary address stands in an IA_TA, and nowhere outside of an IA.
+        let address = [&[0, 5, 0, 24], &[0; 24][..]].concat();
+        let advertise = [2, 0, 0, 1, 0, 2, 0, 3, 0, 1, 9];
+        let ia = [0, 4, 0, 32, 0, 0, 0, 1];
+        let solicit = [1, 0, 0, 1];
+        let inside = [&advertise[..], &ia, &address].concat();
+        assert_eq!(broken(&solicit, &inside), [] as [&str; 0]);
+        let outside = [&advertise[..], &address].concat();
+        assert_eq!(broken(&solicit, &outside), ["9915 §21"]);
     }
 
     #[test]

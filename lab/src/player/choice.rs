@@ -61,12 +61,10 @@ fn preference(offer: &Message) -> u32 {
 
 /// Whether there is an address or prefix in an IA.
 fn gives(options: &Options) -> bool {
-    options.list.iter().any(|option| match &option.value {
-        Value::Ia { options, .. } => options
-            .list
-            .iter()
-            .any(|it| matches!(it.value, Value::Address { .. } | Value::Prefix { .. })),
-        _ => false,
+    let of_ias = options.list.iter().filter_map(|it| it.value.options());
+    of_ias.flat_map(|it| &it.list).any(|it| {
+        let lease = &it.value;
+        matches!(lease, Value::Address { .. } | Value::Prefix { .. })
     })
 }
 

@@ -81,14 +81,17 @@ impl Found {
     }
 
     fn ias(&mut self, code: u16, name: &str, wanted: &Several<WantedIa>, options: &Options) {
-        let there = options.all(code).filter_map(|it| match &it.value {
-            Value::Ia {
+        let there = options.all(code).filter_map(|it| {
+            let Value::Ia {
                 iaid,
                 t1,
                 t2,
                 options,
-            } => Some((*iaid, *t1, *t2, options)),
-            _ => None,
+            } = &it.value
+            else {
+                return None;
+            };
+            Some((*iaid, *t1, *t2, options))
         });
         let there: Vec<_> = there.collect();
         let iaids: Vec<String> = there.iter().map(|it| it.0.to_string()).collect();

@@ -23,10 +23,11 @@ use self::retransmission::Unanswered;
 use crate::compose::Memory;
 use crate::dissect;
 use crate::normalise::Names;
-use crate::rig::{Change, Datagram, Disk, IaName, Rig, RigError};
+use crate::rig::product::Product;
+use crate::rig::{Change, Datagram, Disk, IaName, Ran, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, InterfaceStep, Message, Reload, Remove, Restart, Save,
-    Saved, Scenario, Send, Several, Step, Transport, Wanted,
+    Client, Exchange, Expected, Fields, Ia, InterfaceStep, Message, Program, Reload, Remove,
+    Restart, Save, Saved, Scenario, Send, Several, Step, Transport, Wanted,
 };
 use crate::transcript::Transcript;
 
@@ -77,9 +78,11 @@ pub fn play(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
     run(scenario, rig, Manner::Ours)
 }
 
-/// Plays a scenario with another server than ours: as [`play`], but where a message is dropped nobody asks why.
-pub fn play_foreign(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
-    run(scenario, rig, Manner::Foreign)
+/// Plays a scenario with another server than ours: as [`play`], but where a message is dropped nobody asks why, and
+/// answers are held to what RFCs demand. What relay agents send to all servers goes to the server's own address if
+/// it does not hear that.
+pub fn play_foreign(scenario: &Scenario, rig: &mut dyn Rig, product: Product) -> Played {
+    run(scenario, rig, Manner::Foreign(product))
 }
 
 /// Plays a scenario to its end and writes down what the server does, whatever that is. The only failures are
@@ -93,8 +96,8 @@ pub fn watch(scenario: &Scenario, rig: &mut dyn Rig) -> Played {
 enum Manner {
     /// Everything.
     Ours,
-    /// All but the reasons why it drops messages.
-    Foreign,
+    /// All but the reasons why it drops messages, and what is our own rule.
+    Foreign(Product),
     /// Nothing.
     Watched,
 }
@@ -143,7 +146,10 @@ fn case(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
         scenario,
         rig,
         watching: manner == Manner::Watched,
-        foreign: manner == Manner::Foreign,
+        foreign: match manner {
+            Manner::Foreign(product) => Some(product),
+            Manner::Ours | Manner::Watched => None,
+        },
         ended: false,
         memories: HashMap::new(),
         transcript: Transcript::default(),
@@ -180,8 +186,8 @@ struct Player<'a> {
     rig: &'a mut dyn Rig,
     /// Whether nothing is expected.
     watching: bool,
-    /// Whether reasons to drop a message do not count.
-    foreign: bool,
+    /// The server, if it is not ours.
+    foreign: Option<Product>,
     /// Whether the server has ended by itself.
     ended: bool,
     memories: HashMap<&'a str, Memory>,
@@ -252,6 +258,7 @@ impl<'a> Player<'a> {
                 Ok(())
             }
             Step::Save(save) => self.save(save),
+            Step::Run(program) => self.run_program(program),
             Step::Faults(faults) => {
                 self.note(match faults.0.is_empty() {
                     true => "the link works",
@@ -370,6 +377,36 @@ impl<'a> Player<'a> {
         self.scenario.clients.get(name)
     }
 
+    fn run_program(&mut self, program: &Program) -> Result<(), RigError> {
+        let words = std::iter::once(&program.program).chain(&program.arguments);
+        let words: Vec<&str> = words.map(String::as_str).collect();
+        self.note(&format!("run {}", words.join(" ")));
+        let Ran { status, output } = self.rig.run(program)?;
+        let text = |status: Option<i32>| {
+            status.map_or_else(|| "a signal".to_owned(), |it| format!("status {it}"))
+        };
+        let printed = format!("it printed:\n{}", output.trim_end());
+        if status != Some(program.status) {
+            let (wanted, got) = (text(Some(program.status)), text(status));
+            self.fail(format!(
+                "{} ended with {got} instead of {wanted}; {printed}",
+                program.program
+            ));
+        }
+        if let Some(wanted) = program
+            .output
+            .as_ref()
+            .filter(|it| !output.contains(it.trim_end()))
+        {
+            self.fail(format!(
+                "{} did not print `{}`; {printed}",
+                program.program,
+                wanted.trim_end()
+            ));
+        }
+        Ok(())
+    }
+
     /// Keeps values of the last answer.
     fn save(&mut self, save: &Save) -> Result<(), RigError> {
         let names: Vec<&str> = save.0.iter().map(|(name, _)| name.as_str()).collect();
@@ -402,7 +439,7 @@ impl<'a> Player<'a> {
             self.fail(format!("the server sent an unexpected {name}"));
             self.ignore_surplus();
         }
-        let foreign = self.foreign;
+        let foreign = self.foreign.is_some();
         let drops = std::mem::take(&mut self.drops);
         for label in drops.into_iter().filter(|_| !foreign) {
             self.fail(format!(
@@ -433,7 +470,7 @@ impl<'a> Player<'a> {
                 self.drops.clear();
                 self.expect_nothing(None);
             }
-            Expected::Dropped(_) if self.foreign => {
+            Expected::Dropped(_) if self.foreign.is_some() => {
                 if alone {
                     self.expect_nothing(None);
                 }

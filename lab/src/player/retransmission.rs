@@ -86,10 +86,10 @@ mod tests {
     }
 
     fn said(send: Send) -> Fields {
-        match send.message {
-            Message::Client(4, fields) => fields,
-            other => panic!("{other:?}"),
-        }
+        let Message::Client(4, fields) = send.message else {
+            panic!("{send:?}");
+        };
+        fields
     }
 
     #[test]

@@ -126,6 +126,138 @@ fn ia(last: u8) -> Vec<u8> {
     octets
 }
 
+#[test]
+fn what_no_step_expects_is_a_failure_even_if_nothing_comes() {
+    let send = "  - send: { from: first, solicit: {} }\n";
+    let dropped = failures(send, vec![Answer::Drop("malformed")]);
+    assert_eq!(
+        dropped,
+        "step 1: the server dropped a message, and no step expects that: add \
+         `expect: { dropped: malformed }`"
+    );
+    let nothing = failures(&format!("{send}  - advance: 1s\n"), vec![Answer::Silence]);
+    assert_eq!(
+        nothing,
+        "step 2: nothing came of the message, and no step expects that: add `expect: silence`"
+    );
+    let silence = format!("{send}  - expect: silence\n");
+    assert_eq!(failures(&silence, vec![Answer::Drop("malformed")]), "");
+    let one_of_two = format!("{send}{send}  - expect: {{ dropped: malformed }}\n");
+    let two = vec![Answer::Drop("malformed"), Answer::Drop("unicast")];
+    assert!(failures(&one_of_two, two).contains("add `expect: { dropped: unicast }`"));
+}
+
+#[test]
+fn what_an_answer_says_is_compared_where_the_step_says_something() {
+    let expect = |wanted: &str| {
+        let steps = format!(
+            "  - send: {{ from: first, renew: {{ ia_na: {{ iaid: 1 }} }} }}\n  \
+             - expect: {{ reply: {wanted} }}\n"
+        );
+        failures(&steps, vec![Answer::Message(REPLY, ia(5))])
+    };
+    for right in [
+        "{}",
+        "{ status: none, ia_pd: none, options: { preference: absent, client-id: <first> } }",
+        "{ ia_na: { iaid: 1, t1: 30, t2: 48, status: none, leases: \"2001:db8:1::5\" } }",
+        "{ ia_na: { iaid: 1, leases: { within: \"2001:db8:1::/64\", preferred: 60, valid: 90 } } }",
+    ] {
+        assert_eq!(expect(right), "", "{right}");
+    }
+    for (wrong, place, expected, got) in [
+        ("{ ia_na: { iaid: 1, t1: 31 } }", "ia-na 1, t1", "31", "30"),
+        ("{ ia_na: { iaid: 2 } }", "ia-na", "2", "1"),
+        ("{ ia_na: none }", "ia-na", "none", "1"),
+        ("{ ia_pd: { iaid: 1 } }", "ia-pd", "1", "none"),
+        ("{ status: no-binding }", "status", "NoBinding", "none"),
+        (
+            "{ ia_na: { iaid: 1, leases: none } }",
+            "ia-na 1, leases",
+            "none",
+            "2001:db8:1::5 preferred=60 valid=90",
+        ),
+        (
+            "{ ia_na: { iaid: 1, leases: { lease: \"2001:db8:1::5\", valid: infinity } } }",
+            "ia-na 1, 2001:db8:1::5, valid",
+            "infinity",
+            "90",
+        ),
+        (
+            "{ options: { preference: present } }",
+            "preference",
+            "present",
+            "absent",
+        ),
+        (
+            "{ options: { client-id: absent } }",
+            "client-id",
+            "absent",
+            "<first>",
+        ),
+        (
+            "{ options: { client-id: { hex: \"00\" } } }",
+            "client-id",
+            "00",
+            "000300010200000000c1",
+        ),
+        ("{ source: { port: 546 } }", "source port", "546", "547"),
+    ] {
+        let text = expect(wrong);
+        let line = format!(
+            "step 2: the Reply is not as expected: {place}\n        expected  {expected}\n        \
+             got       {got}"
+        );
+        assert!(text.starts_with(&line), "{wrong}: {text}");
+    }
+}
+
+#[test]
+fn a_value_that_the_answer_does_not_have_ends_the_scenario() {
+    let steps = "  - send: { from: first, renew: {} }\n  - expect: reply\n  \
+                 - save: { lease: ia_na.1.address }\n  - advance: 1s\n";
+    let (played, puppet) = play_steps(steps, vec![Answer::Message(REPLY, Vec::new())]);
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        failures,
+        ["step 3: the answer has no ia-na 1 with a lease 1 to save"]
+    );
+    assert!(puppet.said.is_empty(), "time passed");
+}
+
+#[test]
+fn chance_on_the_link_is_the_same_for_the_same_seed_and_another_for_another() {
+    let play_with = |seed: u64| {
+        let text = format!(
+            "why: A test.\nrfc: [\"9915 §18\"]\nclients: {{ first: {{}} }}\nseed: {seed}\nsteps:\n  \
+             - faults: [{{ corrupt: both, part: 50% }}, {{ duplicate: both, part: 50% }}]\n{}",
+            "  - send: { from: first, renew: {} }\n  - expect: silence\n".repeat(8)
+        );
+        let scenario = Scenario::parse(Path::new("x.yaml"), &text).expect("a scenario");
+        play(&scenario, &mut Puppet::default()).text()
+    };
+    assert_eq!(play_with(1), play_with(1));
+    let all: std::collections::BTreeSet<String> = (1..6).map(play_with).collect();
+    assert_eq!(all.len(), 5);
+}
+
+#[test]
+fn a_rig_with_one_server_plays_no_second_case() {
+    let text = "why: A test.\nrfc: [\"9915 §18\"]\nfor: { n: [1, 2] }\nclients: { first: {} }\nsteps:\n  \
+                - advance: $n\n";
+    let scenario = Scenario::parse(Path::new("x.yaml"), text).expect("a scenario");
+    let played = play(&scenario, &mut Puppet::default());
+    assert!(
+        played.text().contains("== n=1\n— advance 1s\n\n== n=2\n"),
+        "{}",
+        played.text()
+    );
+    let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
+    assert!(
+        failures[0].starts_with("step 1: (n=2) the puppet rig has one server"),
+        "{failures:?}"
+    );
+}
+
 fn scenario(steps: &str) -> Scenario {
     let text =
         format!("why: A test.\nrfc: [\"9915 §18\"]\nclients: {{ first: {{}} }}\nsteps:\n{steps}");
@@ -328,23 +460,38 @@ fn an_answer_is_judged() {
     for (extra, text) in [
         (
             &[0, 7, 0, 1, 9, 0, 7, 0, 1, 9][..],
-            "preference stands twice",
+            "preference stands twice (RFC 9915 §21)",
         ),
-        (&[0, 23, 0, 3, 1, 2, 3], "dns-servers is malformed"),
-        (&[0, 14, 0, 0], "rapid-commit does not belong there"),
-        (&[0, 13, 0, 2, 0, 2], "NoAddrsAvail stands outside of an IA"),
-        (&[0, 1], "there are octets that are no option"),
+        (
+            &[0, 23, 0, 3, 1, 2, 3],
+            "dns-servers is malformed (RFC 9915 §21)",
+        ),
+        (
+            &[0, 14, 0, 0],
+            "rapid-commit does not belong there (RFC 9915 §21.14)",
+        ),
+        (
+            &[0, 13, 0, 2, 0, 2],
+            "NoAddrsAvail stands outside of an IA (RFC 9915 §18.3.9)",
+        ),
+        (
+            &[0, 1],
+            "there are octets that are no option (RFC 9915 §21.1)",
+        ),
         (
             &[
                 0, 25, 0, 18, 0, 0, 0, 1, 0, 0, 0, 30, 0, 0, 0, 48, 0, 13, 0, 2, 0, 6,
             ],
-            "nobody asked for ia-pd 1",
+            "nobody asked for ia-pd 1 (RFC 9915 §18.3.2)",
         ),
     ] {
         assert_eq!(failures(&steps, with(extra)), fault(text));
     }
     let missing = failures(&steps, vec![Answer::Message(2, vec![])]);
-    assert_eq!(missing, fault("ia-na 1 is not answered"));
+    assert_eq!(
+        missing,
+        fault("ia-na 1 is not answered (RFC 9915 §18.3.2, §18.3.4, §18.3.9)")
+    );
 }
 
 /// The lines of a watched transcript that tell what the server did.

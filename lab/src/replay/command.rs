@@ -27,6 +27,7 @@ Examples:
   dhcp6lab replay customer.pcap                          against dhcp6s as the capture lets guess it
   dhcp6lab replay customer.pcap --config dhcp6s.conf     against dhcp6s as you configure it
   dhcp6lab replay customer.pcap --config dhcp6s.conf --rig live --client windows
+  dhcp6lab replay customer.pcap --server kea             against Kea with the same configuration
 
 A capture with a yaml of `dhcp6lab record` beside it is played octet for octet, unless --config or --guess is
 given. Exit status: 0 equal in meaning, 1 it differs, 2 the file or the configuration is bad or there is no
@@ -43,8 +44,9 @@ pub struct ReplayArguments {
     /// Where to play: the engine in process with a virtual clock, or a real server behind a real link.
     #[arg(long, value_enum, default_value_t = Place::Sim)]
     pub rig: Place,
-    /// The server to play against, if not the one of this workspace; it is played on the live rig.
-    #[arg(long, value_name = "FILE")]
+    /// The server to play against, if not the one of this workspace: a word (kea, wide), which means the program of
+    /// that Debian package, a word and a file (kea:FILE), or a file. It is played on the live rig.
+    #[arg(long, value_name = "SERVER")]
     pub server: Option<PathBuf>,
     /// Whether as much time passes between messages as was recorded, or none. If not said: recorded on sim,
     /// fastest on live.

@@ -76,7 +76,8 @@ pub fn replay(conversation: &Conversation, rig: &mut dyn Rig) -> Result<Replayed
         for event in rig.settle()? {
             match event {
                 Event::Answer(answer) => {
-                    differences.extend(judge::faults(datagram, &answer));
+                    let faults = judge::faults(datagram, &answer).into_iter();
+                    differences.extend(faults.map(|fault| fault.to_string()));
                     transcript.received(at, answer.clone());
                     answers.push(answer);
                 }

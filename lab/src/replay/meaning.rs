@@ -391,8 +391,8 @@ impl Table<'_> {
 
 /// Whether an option is compared as it is: identifiers follow the server, statuses and IAs have rows of their own.
 fn is_plain(option: &Opt) -> bool {
-    let ia = matches!(option.value, Value::Ia { .. } | Value::IaTa { .. });
-    !ia && ![CLIENT_ID, SERVER_ID, STATUS_CODE].contains(&option.code)
+    option.value.association().is_none()
+        && ![CLIENT_ID, SERVER_ID, STATUS_CODE].contains(&option.code)
 }
 
 fn status(options: &dissect::Options) -> u16 {
@@ -404,16 +404,10 @@ fn status(options: &dissect::Options) -> u16 {
 fn ias(message: &Message) -> Vec<(String, Ia<'_>)> {
     let mut found: Vec<(String, Ia<'_>)> = Vec::new();
     for option in &message.options.list {
-        let (iaid, times, options) = match &option.value {
-            Value::Ia {
-                iaid,
-                t1,
-                t2,
-                options,
-            } => (iaid, Some((*t1, *t2)), options),
-            Value::IaTa { iaid, options } => (iaid, None, options),
-            _ => continue,
+        let Some(association) = option.value.association() else {
+            continue;
         };
+        let (iaid, times, options) = (association.iaid, association.times, association.options);
         let mut ia = Ia {
             times,
             status: status(options),
@@ -438,36 +432,12 @@ fn ias(message: &Message) -> Vec<(String, Ia<'_>)> {
 }
 
 fn lease(value: &Value) -> Option<Lease> {
-    match value {
-        Value::Address {
-            address,
-            preferred,
-            valid,
-            ..
-        } => Some(Lease {
-            block: Block {
-                address: *address,
-                length: None,
-            },
-            preferred: *preferred,
-            valid: *valid,
-        }),
-        Value::Prefix {
-            preferred,
-            valid,
-            length,
-            prefix,
-            ..
-        } => Some(Lease {
-            block: Block {
-                address: *prefix,
-                length: Some(*length),
-            },
-            preferred: *preferred,
-            valid: *valid,
-        }),
-        _ => None,
-    }
+    let listed = value.listed()?;
+    Some(Lease {
+        block: listed.into(),
+        preferred: listed.preferred,
+        valid: listed.valid,
+    })
 }
 
 /// Which live lease stands for which recorded one: the same, the one that did before, else the next.

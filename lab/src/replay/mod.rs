@@ -12,6 +12,8 @@ mod page;
 mod play;
 mod reason;
 mod rewrite;
+#[cfg(test)]
+mod tests;
 
 pub use command::{ReplayArguments, run};
 pub use exact::{Replayed, replay, setup};

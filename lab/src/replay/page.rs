@@ -98,7 +98,7 @@ fn clients(dialogue: &Dialogue, page: &mut String) {
         let (messages, answers) = (plural(said, "message"), plural(heard, "answer"));
         let _ = writeln!(
             page,
-            "client {}: {duid}{}{place}, {said} {messages}, {heard} {answers}",
+            "  {}: {duid}{}{place}, {said} {messages}, {heard} {answers}",
             client.name,
             if place.is_empty() || place.starts_with(' ') {
                 ""

@@ -13,6 +13,7 @@ use super::rewrite::{self, Follow, Rewrite};
 use crate::dialogue::{Answer, Dialogue, Turn, client_id, server_id};
 use crate::dissect::{self, Message, Value};
 use crate::judge;
+use crate::rig::live::ADVANCE_MAX;
 use crate::rig::{Datagram, Event, RESERVED, Rig, RigError, SERVER_ADDRESS, SERVER_DUID, Setup};
 use crate::scenario::Block;
 
@@ -95,7 +96,7 @@ pub fn play(
     for (index, turn) in dialogue.turns.iter().enumerate() {
         let passed = turn.at.saturating_sub(clock).as_secs();
         if options.recorded_time && passed > 0 {
-            rig.advance(Duration::from_secs(passed))?;
+            pass(rig, Duration::from_secs(passed))?;
             clock += Duration::from_secs(passed);
         }
         let (sent, rewrites, remarks) = player.rewritten(turn);
@@ -106,6 +107,20 @@ pub fn play(
     Ok(Played {
         turns: player.turns,
     })
+}
+
+/// Lets time pass. A live rig does not wait for long at once, lest a scenario that lets hours pass hang.
+fn pass(rig: &mut dyn Rig, time: Duration) -> Result<(), RigError> {
+    if rig.name() == "sim" {
+        return rig.advance(time);
+    }
+    let mut left = time;
+    while left > Duration::ZERO {
+        let part = left.min(ADVANCE_MAX);
+        rig.advance(part)?;
+        left -= part;
+    }
+    Ok(())
 }
 
 struct Player<'a> {
@@ -218,7 +233,7 @@ impl Player<'_> {
         let mut rows = Vec::new();
         if let Some(live) = &live {
             for fault in judge::faults(&sent, live) {
-                rows.push(fault_row(fault));
+                rows.push(fault_row(fault.to_string()));
             }
             let tree = dissect::message(&live.payload);
             if let Some(duid) = server_id(tree.core()) {
@@ -341,7 +356,7 @@ impl Player<'_> {
                 place,
                 recorded: None,
                 live: Some(text),
-                difference: (number == 0).then(|| reason::unanswered()),
+                difference: (number == 0).then(reason::unanswered),
             });
         rows.collect()
     }
@@ -380,7 +395,7 @@ fn fault_row(fault: String) -> Row {
         live: Some(fault),
         difference: Some(Reason {
             class: Class::Unexplained,
-            text: "no client can use such an answer".to_owned(),
+            text: "no server should answer like that".to_owned(),
         }),
     }
 }

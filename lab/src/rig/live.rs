@@ -12,10 +12,15 @@ use crate::rig::fence::Ledger;
 use crate::rig::interface::Interface;
 use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
-use crate::rig::{Change, Datagram, Disk, Ended, Event, IaName, Identity, Rig, RigError, Setup};
+use crate::rig::{
+    Change, Datagram, Disk, Ended, Event, IaName, Identity, Ran, Rig, RigError, Setup, foreign,
+};
+use crate::scenario;
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
+/// What a message says about longer ones.
+pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
 /// After how many answers a server has certainly heard of a change of its interface.
 const SURE_AFTER: usize = 5;
@@ -120,6 +125,21 @@ impl Live {
         }))
     }
 
+    /// Sends a datagram, and sees to it that the server reads it ahead of whatever is sent next.
+    fn send(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        const AGAIN: Duration = Duration::from_micros(500);
+        let packets = self.server.packets();
+        self.interface.send(datagram)?;
+        let until = Instant::now() + PATIENCE;
+        while !self.server.has_read(packets) && self.server.ended()?.is_none() {
+            if Instant::now() >= until {
+                return Err(self.server.failure("does not read what is sent to it"));
+            }
+            self.server.pause(Instant::now() + AGAIN)?;
+        }
+        Ok(())
+    }
+
     /// Takes in what has come from the server by now. The log first: a server says what it does before
     /// it does it.
     fn collect(&mut self) -> Result<(), RigError> {
@@ -190,7 +210,7 @@ impl Live {
     fn tell(&mut self, order: &Order<'_>) -> Result<bool, RigError> {
         self.obeyed = None;
         match self.server.tell(order)? {
-            Told::Waiting => {}
+            Told::Waiting | Told::Signal(_) => {}
             Told::Done(done) => return Ok(done),
             Told::Restart => return self.restart(None).map(|()| true),
         }
@@ -254,7 +274,7 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        let program = self.server.program().clone();
+        let program = self.server.program.clone();
         *self = Self::start_as(&self.identity, self.interface.device(), setup, program)?;
         Ok(())
     }
@@ -264,14 +284,14 @@ impl Rig for Live {
             return Ok(());
         }
         if let Some(fence) = self.ledger.open() {
-            self.interface.send(&fence)?;
+            self.send(&fence)?;
         }
-        Ok(self.interface.send(datagram)?)
+        self.send(datagram)
     }
 
     fn settle(&mut self) -> Result<Vec<Event>, RigError> {
         if let Some(fence) = self.ledger.close() {
-            self.interface.send(&fence)?;
+            self.send(&fence)?;
         }
         let until = Instant::now() + PATIENCE;
         loop {
@@ -303,8 +323,8 @@ impl Rig for Live {
         if time > ADVANCE_MAX {
             let (asked, most) = (time.as_secs(), ADVANCE_MAX.as_secs());
             return Err(RigError(format!(
-                "{asked} s are to pass, which is more than the {most} s that the live rig waits: \
-                 play this scenario on the simulated rig"
+                "{asked} s are to pass, which is more than the {most} s {WAIT_ON_SIM}: play this scenario \
+                 on the simulated rig"
             )));
         }
         let until = Instant::now() + time;
@@ -350,6 +370,15 @@ impl Rig for Live {
             self.await_served()?;
         }
         Ok(())
+    }
+
+    fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
+        let Server {
+            namespace, folder, ..
+        } = &self.server;
+        let ran = foreign::run(program, namespace, folder.path())?;
+        self.collect()?;
+        Ok(ran)
     }
 
     fn disk(&mut self, disk: Disk) -> Result<(), RigError> {

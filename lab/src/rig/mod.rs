@@ -4,13 +4,17 @@
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
 
+use crate::scenario;
+
 pub mod ballast;
 pub mod bench;
 pub mod fence;
+mod foreign;
 mod interface;
 pub mod live;
 mod operator;
 pub mod product;
+mod program;
 pub mod server;
 pub mod sim;
 
@@ -161,6 +165,15 @@ pub enum Disk {
     Room,
 }
 
+/// What came of a program that a scenario runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ran {
+    /// Its exit status; `None` if a signal ended it.
+    pub status: Option<i32>,
+    /// What it printed.
+    pub output: String,
+}
+
 /// An IA by what its client calls it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum IaName {
@@ -269,6 +282,17 @@ pub trait Rig {
     /// # Errors
     /// The server cannot be told.
     fn remove(&mut self, duid: &[u8], ia: IaName) -> Result<bool, RigError>;
+
+    /// Runs a program to its end.
+    ///
+    /// # Errors
+    /// The rig cannot run any, or not this one, or it does not end.
+    fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {
+        let (name, program) = (self.name(), &program.program);
+        Err(RigError(format!(
+            "the {name} rig cannot run {program}: time is not real there"
+        )))
+    }
 
     /// Fills the disk that holds the leases, or makes room on it. When this returns, the server has noticed.
     ///

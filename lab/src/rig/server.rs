@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::chown;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -18,9 +18,8 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{
-    self, Ear, Ending, Files, KEY_FILE, Order, Post, Product, Said, Scene, Told,
-};
+use crate::rig::product::{self, Ear, Ending, Files, KEY_FILE, Order, Post, Said, Scene, Told};
+pub use crate::rig::program::{IMAGE_NEEDS, Program};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -32,53 +31,18 @@ const DISK_BYTES: u64 = 4 << 20;
 const LEASES: &str = "disk/leases";
 const FILLER: &str = "disk/filler";
 
-/// Where the server comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// A file that can be run.
-    Binary(PathBuf),
-    /// An image that podman has, by its name.
-    Image(String),
-    /// Another server than ours, in a file that can be run.
-    Foreign(Product, PathBuf),
-    /// Any command line for a shell. These words stand for something else in it: `{config}` for the configuration
-    /// file, which has the scenario's text as it is, `{interface}`, `{duid}` for a DUID file as the original server
-    /// writes it, `{leases}` for a folder on the disk of the leases, and `{folder}` for one beside it.
-    Command(String),
-}
-
-impl Program {
-    /// Which server it is.
-    #[must_use]
-    pub fn product(&self) -> Product {
-        match self {
-            Self::Binary(_) | Self::Image(_) => Product::Dhcp6s,
-            Self::Foreign(product, _) => *product,
-            Self::Command(_) => Product::Command,
-        }
-    }
-}
-
-/// The programs that an image takes to run, and the Debian packages that they come from.
-pub const IMAGE_NEEDS: [(&str, &str); 2] = [("podman", "podman"), ("runc", "runc")];
 /// Who the server is in a container: nobody.
 const CONTAINER_USER: u32 = 65_534;
-
-impl From<&Path> for Program {
-    fn from(path: &Path) -> Self {
-        Self::Binary(path.to_owned())
-    }
-}
 
 /// A server in a namespace, running or not.
 #[derive(Debug)]
 pub struct Server {
-    program: Program,
+    pub(super) program: Program,
     running: Option<Running>,
     starts: u32,
     // Dropped in this order: whatever is left in the namespace ends before its files go.
-    namespace: Namespace,
-    folder: TempDir,
+    pub(super) namespace: Namespace,
+    pub(super) folder: TempDir,
     /// Where the leases are if not in memory.
     leases: Option<PathBuf>,
 }
@@ -130,12 +94,6 @@ impl Server {
         let leases = server.path(LEASES);
         adapter.lay_out(server.files(&leases), &server.namespace)?;
         Ok(server)
-    }
-
-    /// What runs in it.
-    #[must_use]
-    pub fn program(&self) -> &Program {
-        &self.program
     }
 
     fn give_to(&self, user: u32) -> Result<(), RigError> {
@@ -350,24 +308,13 @@ impl Server {
     /// interface, is nobody, and has the one capability.
     fn container(&self, image: &str) -> Command {
         let folder = self.folder.path().display();
-        let mut command = Command::new("podman");
-        // runc, and limits that everybody may set: with these, containers run on machines, too, that are
-        // containers themselves.
-        command.args([
-            "--runtime",
-            "runc",
-            "run",
-            "--rm",
-            "--name",
-            &self.container_name(),
-        ]);
-        command.args([
-            "--ulimit",
-            "nofile=1024:1024",
-            "--ulimit",
-            "nproc=1024:1024",
-        ]);
-        command.args(["--pull", "never", "--log-driver", "none", "--read-only"]);
+        let mut command = podman();
+        command.args(["run", "--rm", "--name", &self.container_name()]);
+        command.args(["--ulimit", "nofile=1024:1024"]);
+        command.args(["--ulimit", "nproc=1024:1024"]);
+        // Nothing stands between the server and its log, so that what it says of a message is here before its answer is.
+        command.args(["--log-driver", "passthrough"]);
+        command.args(["--pull", "never", "--read-only"]);
         command.args(["--cap-drop", "all", "--cap-add", "NET_BIND_SERVICE"]);
         command.args(["--security-opt", "no-new-privileges"]);
         command.args(["--user", &format!("{CONTAINER_USER}:{CONTAINER_USER}")]);
@@ -390,18 +337,17 @@ impl Server {
     /// # Errors
     /// It does not end, or not with success where that is its way.
     pub fn stop(&mut self) -> Result<(), RigError> {
-        let ending = self.program.product().adapter().ending();
-        let Some(running) = &mut self.running else {
+        if self.running.is_none() {
             return Ok(());
-        };
-        match ending {
+        }
+        match self.program.product().adapter().ending() {
             Ending::Success => {
-                running.process.signal(Signal::SIGTERM)?;
+                self.signal(Signal::SIGTERM)?;
                 self.until_ended()
             }
             Ending::AnyStatus => {
-                running.process.signal(Signal::SIGTERM)?;
-                match running.process.wait(Instant::now() + PATIENCE)? {
+                self.signal(Signal::SIGTERM)?;
+                match self.await_end()? {
                     Some(_) => Ok(()),
                     None => Err(self.failure("does not end")),
                 }
@@ -410,21 +356,46 @@ impl Server {
         }
     }
 
+    /// Sends it a signal. What started a container, and hands its log on untouched, hands no signals on.
+    fn signal(&self, signal: Signal) -> Result<(), RigError> {
+        match (&self.program, &self.running) {
+            (_, None) => Err(self.failure("does not run")),
+            (Program::Image(_), Some(_)) => {
+                let mut podman = podman();
+                podman.args(["kill", "--signal", signal.as_str(), &self.container_name()]);
+                self.namespace.command(podman)?;
+                Ok(())
+            }
+            (_, Some(running)) => Ok(running.process.signal(signal)?),
+        }
+    }
+
+    /// Waits until it has ended.
+    fn await_end(&mut self) -> Result<Option<ExitStatus>, RigError> {
+        match &mut self.running {
+            Some(running) => Ok(running.process.wait(Instant::now() + PATIENCE)?),
+            None => Ok(None),
+        }
+    }
+
     /// Tells it to do something.
     ///
     /// # Errors
     /// It does not run, or cannot be told.
     pub(super) fn tell(&self, order: &Order<'_>) -> Result<Told, RigError> {
-        let Some(running) = &self.running else {
+        if self.running.is_none() {
             return Err(self.failure("does not run"));
-        };
+        }
         let leases = self.path(LEASES);
         let post = Post {
             files: self.files(&leases),
             namespace: &self.namespace,
-            process: &running.process,
         };
-        self.program.product().adapter().tell(order, &post)
+        let told = self.program.product().adapter().tell(order, &post)?;
+        if let Told::Signal(signal) = told {
+            self.signal(signal)?;
+        }
+        Ok(told)
     }
 
     /// Ends it at once.
@@ -432,27 +403,18 @@ impl Server {
     /// # Errors
     /// The system refuses.
     pub fn kill(&mut self) -> Result<(), RigError> {
-        if self.running.is_none() {
+        let Some(running) = &mut self.running else {
             return Ok(());
-        }
+        };
+        // First what starts a container, for that might have yet to make it.
+        running.process.kill()?;
         if let Program::Image(_) = self.program {
-            let mut podman = Command::new("podman");
-            podman.args([
-                "--runtime",
-                "runc",
-                "rm",
-                "--force",
-                "--time",
-                "0",
-                "--ignore",
-            ]);
+            let mut podman = podman();
+            podman.args(["rm", "--force", "--time", "0", "--ignore"]);
             podman.arg(self.container_name());
             self.namespace.command(podman)?;
         }
-        match &mut self.running {
-            Some(running) => Ok(running.process.kill()?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The lines that it has logged since the last call.
@@ -506,6 +468,21 @@ impl Server {
         Ok(lines.iter().filter_map(|it| running.ear.hear(it)).collect())
     }
 
+    /// How many packets have come to it so far, if that has to be known: see [`Self::has_read`].
+    pub(super) fn packets(&self) -> Option<u64> {
+        let in_order = self.program.product().adapter().has_one_socket();
+        (!in_order).then(|| self.namespace.run(product::packets))
+    }
+
+    /// Whether it has read everything that came, and something came since there were so many packets. Always so
+    /// where it reads in the order of arrival.
+    pub(super) fn has_read(&self, packets: Option<u64>) -> bool {
+        packets.is_none_or(|before| {
+            self.namespace
+                .run(move || product::packets() > before && !product::has_unread())
+        })
+    }
+
     /// Waits until it says something, ends, something comes on `other`, or the time has come.
     ///
     /// # Errors
@@ -515,6 +492,14 @@ impl Server {
         let log = log.filter(|it| !it.ended()).map(Log::as_fd);
         let files: Vec<_> = other.into_iter().chain(log).collect();
         pause(&files, until)
+    }
+
+    /// Waits until the time has come.
+    ///
+    /// # Errors
+    /// The system cannot wait.
+    pub(super) fn pause(&self, until: Instant) -> Result<(), RigError> {
+        pause(&[], until)
     }
 
     /// How it ended, if it has ended by itself since it was started.
@@ -575,6 +560,14 @@ impl Drop for Server {
         // A container does not end with the program that started it.
         let _ = self.kill();
     }
+}
+
+/// podman, with runc, and limits that everybody may set (in [`Server::container`]): with these, containers run on machines,
+/// too, that are containers themselves.
+fn podman() -> Command {
+    let mut command = Command::new("podman");
+    command.args(["--runtime", "runc"]);
+    command
 }
 
 fn pause(files: &[BorrowedFd<'_>], until: Instant) -> Result<(), RigError> {

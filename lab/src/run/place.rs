@@ -79,10 +79,10 @@ impl Place {
     }
 
     fn play_once(&self, path: &Path, scenario: &Scenario) -> Taken {
-        if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
+        if let (Self::Sim, Some(reason)) = (self, scenario.only_live()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
         }
-        if let (Self::Sim, Some(reason)) = (self, scenario.only_live()) {
+        if let (Self::Live(..), Some(reason)) = (self, scenario.only_sim()) {
             return Taken::Other(Outcome::Skipped(reason.to_owned()));
         }
         if let Self::Foreign(server, _) = self
@@ -103,10 +103,14 @@ impl Place {
             }
         };
         match started {
-            Ok(mut rig) if self.is_foreign() => {
-                Taken::Played(Box::new(player::play_foreign(scenario, rig.as_mut())))
-            }
-            Ok(mut rig) => Taken::Played(Box::new(player::play(scenario, rig.as_mut()))),
+            Ok(mut rig) => Taken::Played(Box::new(match self {
+                Self::Foreign(server, _) => {
+                    player::play_foreign(scenario, rig.as_mut(), server.product())
+                }
+                Self::Sim | Self::Live(..) | Self::Original(_) => {
+                    player::play(scenario, rig.as_mut())
+                }
+            })),
             Err(error) => Taken::Other(Outcome::NotStarted(error.to_string())),
         }
     }

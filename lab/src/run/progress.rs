@@ -4,14 +4,14 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// The line at the bottom of the terminal; nothing where standard error is none.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(crate) struct Progress {
     line: ProgressBar,
     failed: usize,
 }
 
 impl Progress {
     /// The line of a run with so many tasks. A hidden one is never drawn.
-    pub(super) fn new(tasks: usize, hidden: bool) -> Self {
+    pub(crate) fn new(tasks: usize, hidden: bool) -> Self {
         let target = match hidden {
             true => ProgressDrawTarget::hidden(),
             false => ProgressDrawTarget::stderr(),
@@ -26,7 +26,7 @@ impl Progress {
     }
 
     /// One task more is done.
-    pub(super) fn advance(&self) {
+    pub(crate) fn advance(&self) {
         self.line.inc(1);
     }
 
@@ -42,7 +42,7 @@ impl Progress {
     }
 
     /// Takes the line away.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.line.finish_and_clear();
     }
 }

@@ -1,18 +1,21 @@
+use super::recorder::quoted;
 use super::*;
+
+use std::fs;
 
 use clap::Parser as _;
 
 const SCENARIO: &str = "why: It is a test.\nrfc: [\"9915 §18.3.6\"]\nclients: { first: {} }\n\
                         steps:\n  - send: { from: first, information-request: {} }\n";
 
-/// What `run --rig sim` with more words asks for.
+/// What `run --rig sim --no-witness` with more words asks for.
 fn arguments(words: &[&str]) -> RunArguments {
     #[derive(clap::Parser)]
     struct Line {
         #[command(flatten)]
         arguments: RunArguments,
     }
-    let line = ["run", "--rig", "sim"].iter().chain(words);
+    let line = ["run", "--rig", "sim", "--no-witness"].iter().chain(words);
     Line::try_parse_from(line)
         .expect("a command line")
         .arguments

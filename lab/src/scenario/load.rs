@@ -244,12 +244,10 @@ impl Before {
         if let Step::Faults(faults) = step {
             self.delayed |= !faults.0.is_empty();
         }
-        self.sent = match step {
-            Step::Send(_) | Step::Expect(_) | Step::Retransmit(_) => true,
-            Step::Save(_) => self.sent,
-            Step::Advance(_) => self.delayed,
-            _ => false,
-        };
+        let sends = matches!(step, Step::Send(_) | Step::Expect(_) | Step::Retransmit(_));
+        let keeps = matches!(step, Step::Save(_));
+        let waits = matches!(step, Step::Advance(_));
+        self.sent = sends || (keeps && self.sent) || (waits && self.delayed);
     }
 }
 
@@ -386,7 +384,10 @@ impl Scenario {
             Step::Disk(_) if self.has_several_servers() => {
                 Err("which disk? a scenario with a full disk has one server".into())
             }
-            Step::Advance(_) | Step::Disk(_) => Ok(()),
+            Step::Run(program) if program.program.trim().is_empty() => {
+                Err("name a program: `{ program: dhcp6ctl }`".into())
+            }
+            Step::Run(_) | Step::Advance(_) | Step::Disk(_) => Ok(()),
         }
     }
 

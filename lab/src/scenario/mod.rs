@@ -9,6 +9,7 @@ mod expect;
 mod fault;
 mod load;
 mod operation;
+mod program;
 mod save;
 mod schema;
 mod step;
@@ -24,6 +25,7 @@ pub use expect::{
 pub use fault::{Fault, Kind as FaultKind, Part, Side};
 pub use load::Error;
 pub use operation::{Reload, Remove, Restart, Retransmit};
+pub use program::{Program, Side as ProgramSide};
 pub use save::{Save, Saved};
 pub use schema::schema;
 pub use step::{
@@ -55,6 +57,9 @@ pub struct Scenario {
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,
+    /// What is a choice of this server's where RFCs leave several ways: other servers may go another way.
+    #[serde(default)]
+    pub choice: Several<String>,
     /// The text of `dhcp6s.conf`, or `{ file: … }`; the interface is `eth0`.
     #[serde(default)]
     #[schemars(with = "schema::Configuration")]
@@ -104,6 +109,9 @@ fn read_later<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Step>, D
     serde::de::IgnoredAny::deserialize(deserializer)?;
     Ok(Vec::new())
 }
+
+/// So often a client can send a message again where time is real: before the third time it waits for more than 5 s.
+pub const PATIENT_TIMES: u32 = 2;
 
 /// A step that can be read only when the values are there that it uses.
 #[derive(Clone, Debug)]
@@ -256,8 +264,6 @@ impl Scenario {
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
         const PATIENCE_SECS: u64 = 5;
-        /// A client that waits for its third message does so for less than that, and for more than that after it.
-        const PATIENT_TIMES: u32 = 2;
         const LONG: &str = "only on sim: it lets more than 5 s pass";
         let steps = self.cases().flat_map(|it| &it.steps);
         steps.into_iter().find_map(|step| match step {
@@ -266,6 +272,7 @@ impl Scenario {
             Step::Retransmit(_) => Some(LONG),
             Step::Interface(_)
             | Step::Faults(_)
+            | Step::Run(_)
             | Step::Save(_)
             | Step::Advance(_)
             | Step::Remove(_)

@@ -213,14 +213,17 @@ fn in_hex(option: &Opt) -> String {
 impl Field {
     fn of(self, message: &Message, wanted: u16, id: u32) -> Option<(String, bool)> {
         let mut ias = message.options.all(wanted);
-        let (t1, t2, options) = ias.find_map(|it| match &it.value {
-            Value::Ia {
+        let (t1, t2, options) = ias.find_map(|it| {
+            let Value::Ia {
                 iaid,
                 t1,
                 t2,
                 options,
-            } if *iaid == id => Some((t1, t2, options)),
-            _ => None,
+            } = &it.value
+            else {
+                return None;
+            };
+            (*iaid == id).then_some((t1, t2, options))
         })?;
         match self {
             Self::T1 => Some((t1.to_string(), true)),
@@ -234,21 +237,27 @@ impl Field {
 
 /// An address or prefix, with its lifetimes.
 fn lease(options: &Options, index: usize) -> Option<(String, u32, u32)> {
-    let leases = options.list.iter().filter_map(|it| match &it.value {
-        Value::Address {
+    let leases = options.list.iter().filter_map(|it| {
+        if let Value::Address {
             address,
             preferred,
             valid,
             ..
-        } => Some((address.to_string(), *preferred, *valid)),
-        Value::Prefix {
+        } = &it.value
+        {
+            Some((address.to_string(), *preferred, *valid))
+        } else if let Value::Prefix {
             prefix,
             length,
             preferred,
             valid,
             ..
-        } => Some((format!("{prefix}/{length}"), *preferred, *valid)),
-        _ => None,
+        } = &it.value
+        {
+            Some((format!("{prefix}/{length}"), *preferred, *valid))
+        } else {
+            None
+        }
     });
     leases.into_iter().nth(index)
 }

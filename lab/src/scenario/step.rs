@@ -11,6 +11,7 @@ use super::authentication::Authentication;
 use super::expect::Expect;
 use super::fault::Fault;
 use super::operation::{Reload, Remove, Restart, Retransmit};
+use super::program::Program;
 use super::save::Save;
 use super::topology::InterfaceStep;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
@@ -47,6 +48,8 @@ pub enum Step {
     Faults(Several<Fault>),
     /// Something happens to the interface that a server serves.
     Interface(InterfaceStep),
+    /// A program runs to its end; on the live rig alone.
+    Run(Box<Program>),
     /// Values of the last answer that later steps use as `$NAME`.
     Save(Save),
 }

@@ -261,13 +261,14 @@ impl Scenario {
             let mut addresses: Vec<Ipv6Addr> =
                 place.setup.addresses.iter().map(|it| it.0).collect();
             let steps = self.cases().flat_map(|it| &it.steps);
-            addresses.extend(steps.filter_map(|step| match step {
-                Step::Interface(InterfaceStep {
-                    server,
-                    change: Change::Add { address, .. },
-                }) if self.server_index(server.as_deref()) == Some(index) => Some(*address),
-                _ => None,
-            }));
+            for step in steps {
+                if let Step::Interface(step) = step
+                    && let Change::Add { address, .. } = step.change
+                    && self.server_index(step.server.as_deref()) == Some(index)
+                {
+                    addresses.push(address);
+                }
+            }
             Known {
                 name: server.map_or(ONLY_SERVER, |it| &it.name).to_owned(),
                 link: place.link,
@@ -381,8 +382,14 @@ impl Scenario {
     #[must_use]
     pub fn only_live(&self) -> Option<&'static str> {
         let mut steps = self.cases().flat_map(|it| &it.steps);
-        steps.find_map(|step| match step {
-            Step::Interface(it) => match it.change {
+        steps.find_map(|step| {
+            if let Step::Run(_) = step {
+                return Some("only live: it runs a program");
+            }
+            let Step::Interface(step) = step else {
+                return None;
+            };
+            match step.change {
                 Change::Down | Change::Up | Change::Delete | Change::Recreate => {
                     Some("only live: the engine sees no interface that comes and goes")
                 }
@@ -391,8 +398,7 @@ impl Scenario {
                     Some("only live: the engine sees no address before it may be used")
                 }
                 Change::Add { .. } | Change::Remove(_) => None,
-            },
-            _ => None,
+            }
         })
     }
 }

@@ -321,6 +321,15 @@ pub struct Block {
     pub length: Option<u8>,
 }
 
+impl From<dissect::Listed<'_>> for Block {
+    fn from(listed: dissect::Listed<'_>) -> Self {
+        Self {
+            address: listed.address,
+            length: listed.length,
+        }
+    }
+}
+
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.length {

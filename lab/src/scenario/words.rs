@@ -17,8 +17,7 @@ pub(crate) fn not_known<'a>(
     };
     let known: Vec<String> = known.map(|it| format!("`{it}`")).collect();
     let listed = match known.len() {
-        0 => String::new(),
-        ..=LISTED_MAX => format!(" Known: {}", known.join(", ")),
+        1..=LISTED_MAX => format!(" Known: {}", known.join(", ")),
         _ => String::new(),
     };
     format!("`{name}` is not {what}; {hint}{listed}")

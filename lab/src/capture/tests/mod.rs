@@ -121,7 +121,7 @@ impl Order {
 }
 
 fn opened(file: &[u8]) -> Capture {
-    let (found, remarks) = find(file).expect("a capture");
+    let Recording { found, remarks, .. } = find(file).expect("a capture");
     let packets = found.into_iter().map(|it| it.packet).collect();
     Capture { packets, remarks }
 }
@@ -437,6 +437,50 @@ proptest! {
     ) {
         let _ = find(one(link_type, &[start, octets].concat()).as_slice());
     }
+}
+
+#[test]
+fn a_datagram_that_was_taken_out_of_its_frame_is_put_back_into_it() {
+    let frame = ethernet(&[1, 2, 3, 4]);
+    let (macs, ip) = (&frame[..12], &frame[ETHERNET_LEN..]);
+    let len = u8::try_from(ip.len() + 2).expect("short");
+    let pppoe = [0x88, 0x64, 0x11, 0, 0, 12, 0, len, 0, 0x57];
+    for frame in [frame.clone(), [macs, &[0x81, 0, 0, 5], &pppoe, ip].concat()] {
+        let recording = find(one(ETHERNET, &frame).as_slice()).expect("a capture");
+        let Found { packet, envelope } = &recording.found[0];
+        assert_eq!(envelope.seal(packet), Some((frame.clone(), frame.len())));
+    }
+}
+
+#[test]
+fn what_was_written_as_pcapng_is_read_again() {
+    let frame = ethernet(&[1, 2, 3, 4]);
+    let mut file = Vec::new();
+    let mut writer = PcapngWriter::new(&mut file).expect("memory takes it");
+    let comments = ["a note".to_owned()];
+    for (number, interface) in (0..).zip(["eth0", "eth1", "eth0"]) {
+        let at = EPOCH + Duration::from_nanos(number);
+        let len = frame.len() + 7;
+        let (octets, comments) = (frame.as_slice(), comments.as_slice());
+        let frame = Frame {
+            at,
+            link_type: 1,
+            interface,
+            octets,
+            len,
+            comments,
+        };
+        writer.write(&frame).expect("memory takes it");
+    }
+    writer.flush().expect("memory takes it");
+    let capture = opened(&file);
+    let links: Vec<_> = capture.packets.iter().map(|it| it.link.as_str()).collect();
+    assert_eq!(
+        links,
+        ["interface eth0", "interface eth1", "interface eth0"]
+    );
+    assert_eq!(capture.packets[2].at, EPOCH + Duration::from_nanos(2));
+    assert_eq!(capture.packets[0].comments, comments);
 }
 
 /// Real captures, if there are any: in `$DHCP6S_CAPTURES`, or beside the workspace.

@@ -5,7 +5,9 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::link::{Namespace, Process};
+use nix::sys::signal::Signal;
+
+use crate::link::Namespace;
 use crate::rig::product::{NotExpressible, Scene};
 use crate::rig::{INTERFACE, IaName, RigError};
 
@@ -102,6 +104,19 @@ pub(in crate::rig) trait Adapter: fmt::Debug + Sync {
     /// Why that cannot be done to it, if so. Scenarios with such a step are not played.
     fn cannot(&self, deed: Deed) -> Option<&'static str>;
 
+    /// Whether all that is sent to it goes through one socket, so that it reads everything in the order in which it came.
+    /// With several, say one for what comes by multicast, it may read the fence ahead of what was sent before; then the
+    /// rig waits until nothing is left to be read before it sends the fence.
+    fn has_one_socket(&self) -> bool {
+        false
+    }
+
+    /// Whether it hears what relay agents send to All_DHCP_Servers, `ff05::1:3` (RFC 9915 §7.1). To one that does not,
+    /// agents send to its own address, as their operators would tell them to; scenarios that name the group show it.
+    fn hears_all_servers(&self) -> bool {
+        true
+    }
+
     /// How it is stopped.
     fn ending(&self) -> Ending {
         Ending::Success
@@ -174,7 +189,6 @@ pub(in crate::rig) enum Order<'a> {
 pub(in crate::rig) struct Post<'a> {
     pub(in crate::rig) files: Files<'a>,
     pub(in crate::rig) namespace: &'a Namespace,
-    pub(in crate::rig) process: &'a Process,
 }
 
 /// What came of telling it.
@@ -182,6 +196,8 @@ pub(in crate::rig) struct Post<'a> {
 pub(in crate::rig) enum Told {
     /// It will say in its log what it did ([`Said::Obeyed`]).
     Waiting,
+    /// It has to be sent that signal, and will then say in its log what it did.
+    Signal(Signal),
     /// It has done it (true), or cannot.
     Done(bool),
     /// It does so when it is started anew, which is how its operators do it.

@@ -66,10 +66,16 @@ impl Adapter for Dhcp6s {
 
     fn tell(&self, order: &Order<'_>, post: &Post<'_>) -> Result<Told, RigError> {
         match order {
-            Order::Reload => post.process.signal(Signal::SIGHUP)?,
-            Order::Remove(duid, ia) => operator::remove(post.namespace, duid, *ia)?,
+            Order::Reload => Ok(Told::Signal(Signal::SIGHUP)),
+            Order::Remove(duid, ia) => {
+                operator::remove(post.namespace, duid, *ia)?;
+                Ok(Told::Waiting)
+            }
         }
-        Ok(Told::Waiting)
+    }
+
+    fn has_one_socket(&self) -> bool {
+        true
     }
 
     fn cannot(&self, _: Deed) -> Option<&'static str> {

@@ -73,12 +73,13 @@ impl Adapter for Kea {
 
     fn tell(&self, order: &Order<'_>, post: &Post<'_>) -> Result<Told, RigError> {
         match order {
-            Order::Reload => {
-                post.process.signal(Signal::SIGHUP)?;
-                Ok(Told::Waiting)
-            }
+            Order::Reload => Ok(Told::Signal(Signal::SIGHUP)),
             Order::Remove(duid, ia) => remove(post.files, duid, *ia).map(Told::Done),
         }
+    }
+
+    fn hears_all_servers(&self) -> bool {
+        false
     }
 
     fn cannot(&self, deed: Deed) -> Option<&'static str> {

@@ -143,6 +143,31 @@ pub(in crate::rig) fn hears_clients() -> bool {
     holds && read("igmp6").is_ok_and(|table| has_joined(&table))
 }
 
+/// How many packets have come to the network of this thread so far.
+pub(in crate::rig) fn packets() -> u64 {
+    let table = fs::read_to_string("/proc/thread-self/net/snmp6").unwrap_or_default();
+    let mut counters = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("Ip6InReceives"));
+    counters.find_map(|it| it.trim().parse().ok()).unwrap_or(0)
+}
+
+/// Whether a server in the network of this thread still has something to read.
+pub(in crate::rig) fn has_unread() -> bool {
+    let table = fs::read_to_string("/proc/thread-self/net/udp6");
+    table.is_ok_and(|table| has_unread_in(&table))
+}
+
+/// By the system's table of sockets: those at the port of servers with octets in the queue of what came.
+fn has_unread_in(table: &str) -> bool {
+    table.lines().any(|line| {
+        let mut fields = line.split_whitespace().skip(1);
+        let local = fields.next().is_some_and(|it| it.ends_with(":0223"));
+        let queues = fields.nth(2).and_then(|it| it.split_once(':'));
+        local && queues.is_some_and(|(_, unread)| unread.contains(|it| it != '0'))
+    })
+}
+
 fn has_joined(table: &str) -> bool {
     const ALL_SERVERS: &str = "ff020000000000000000000000010002";
     table.lines().any(|line| {
@@ -177,6 +202,21 @@ mod tests {
         assert!(!is_local_port(&row("01"), 5547, Some("0A")));
         assert!(is_local_port(&row("01"), 5547, None));
         assert!(!is_local_port(&row("0A"), 547, None));
+    }
+
+    #[test]
+    fn what_is_in_the_queue_of_a_server_is_not_read_yet() {
+        let row = |port, queues| {
+            format!(
+                "  sl  local_address  remote_address  st tx_queue rx_queue\n  84: 020{port} \
+                 00000000000000000000000000000000:0000 07 {queues} 00:00000000 00000000 0\n"
+            )
+        };
+        let server = "00000000FF00000000000000000001:0223";
+        assert!(has_unread_in(&row(server, "00000000:00000300")));
+        assert!(!has_unread_in(&row(server, "00000300:00000000")));
+        let client = "00000000FF00000000000000000001:0222";
+        assert!(!has_unread_in(&row(client, "00000000:00000300")));
     }
 
     #[test]

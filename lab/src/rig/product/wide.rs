@@ -101,6 +101,10 @@ impl Adapter for Wide {
         Ok(Told::Waiting)
     }
 
+    fn has_one_socket(&self) -> bool {
+        true
+    }
+
     fn cannot(&self, deed: Deed) -> Option<&'static str> {
         (deed == Deed::FullDisk).then_some("it keeps nothing on a disk that could be full")
     }

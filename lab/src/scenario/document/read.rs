@@ -72,19 +72,17 @@ impl<'a> Reader<'a> {
         let mut root = None;
         loop {
             let (event, place) = self.next()?;
-            match event {
-                Event::Nothing
-                | Event::StreamStart
-                | Event::DocumentStart(_)
-                | Event::DocumentEnd => {}
-                Event::StreamEnd => {
-                    return root.ok_or_else(|| Fault::at(&self.beginning(), "the file is empty"));
-                }
-                _ if root.is_some() => {
-                    return Err(Fault::at(&place, "a second document: make it another file"));
-                }
-                event => root = Some(self.node(event, place, 0)?),
+            if event == Event::StreamEnd {
+                return root.ok_or_else(|| Fault::at(&self.beginning(), "the file is empty"));
             }
+            let frame = [Event::Nothing, Event::StreamStart, Event::DocumentEnd];
+            if frame.contains(&event) || matches!(event, Event::DocumentStart(_)) {
+                continue;
+            }
+            if root.is_some() {
+                return Err(Fault::at(&place, "a second document: make it another file"));
+            }
+            root = Some(self.node(event, place, 0)?);
         }
     }
 

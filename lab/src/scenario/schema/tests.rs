@@ -78,7 +78,11 @@ fn misspelt(text: &str, node: &Node) -> Option<String> {
 /// Whether people choose the keys that stand there.
 fn is_free(way: &str) -> bool {
     let mut parents = way.rsplit('.').skip(1);
-    way.contains('$') || matches!(parents.next(), Some("clients" | "for" | "save"))
+    way.contains('$')
+        || matches!(
+            parents.next(),
+            Some("clients" | "for" | "save" | "environment")
+        )
 }
 
 #[test]

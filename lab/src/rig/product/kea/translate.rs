@@ -7,9 +7,8 @@
 //! - Lifetimes belong to the client of a `host` as a whole, by a client class, which is also how it gets another pool.
 //! - T1 and T2 are one half and four fifths, as ours; a client without Option Request option gets all options.
 
-use std::net::Ipv6Addr;
-
-use dhcp6s::config::{Config, Host, Lifetimes, PoolUse};
+use dhcp6s::config::{Config, Host, Interface, Lifetimes, PoolUse};
+use dhcp6s::lease::Prefix;
 use dhcp6s::wire::Duid;
 use serde_json::{Map, Value, json};
 
@@ -31,7 +30,9 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
     let mut reservations = Vec::new();
     for host in &hosts {
         classes.push(class(host, lifetimes(host)?));
-        reservations.push(reservation(host));
+        if !host.addresses.is_empty() || !host.prefixes.is_empty() {
+            reservations.push(reservation(host));
+        }
     }
     let options = option_contents(&config.options);
     let data: Vec<Value> = options.iter().map(|it| option(it, false)).collect();
@@ -49,8 +50,9 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
         "option-data": options.iter().filter(|it| it.0 == REFRESH_TIME)
             .map(|it| option(it, true)).collect::<Vec<_>>(),
     }));
-    let interface = config.interfaces.iter().find(|it| it.name == INTERFACE);
-    if let Some(preference) = interface.and_then(|it| it.preference) {
+    let (sources, pool_classes) = sources(&config, &hosts)?;
+    classes.extend(pool_classes);
+    if let Some(preference) = interface(&config).and_then(|it| it.preference) {
         classes.push(json!({
             "name": "solicits",
             "test": "pkt6.msgtype == 1",
@@ -87,7 +89,7 @@ pub(super) fn translate(scene: &Scene<'_>) -> Result<String, NotExpressible> {
         "reservations": reservations,
         "option-data": data,
         "client-classes": classes,
-        "shared-networks": [network(scene, &config, &hosts)?],
+        "shared-networks": networks(scene, &config, &sources, !hosts.is_empty()),
         "subnet6": if hosts.is_empty() { json!([]) } else { elsewhere },
         "loggers": [{
             "name": "kea-dhcp6",
@@ -188,26 +190,65 @@ fn reservation(host: &Host) -> Value {
     reservation
 }
 
-/// The link with its subnets and pools.
-fn network(scene: &Scene<'_>, config: &Config, hosts: &[&Host]) -> Result<Value, NotExpressible> {
-    let interface = config.interfaces.iter().find(|it| it.name == INTERFACE);
-    let mut prefixes = scene.prefixes(config);
-    let own = interface.and_then(|it| it.pool);
-    let of_hosts = hosts
+/// A pool with those who draw from it.
+struct Source {
+    pool: usize,
+    /// The class of its clients; `None` if all of them are.
+    class: Option<String>,
+    /// The lifetimes of those that have no lifetimes of their own.
+    lifetimes: Option<Lifetimes>,
+}
+
+/// The pools in use, and the classes that say who draws from which: a host has its own in the place of the link's.
+fn sources(config: &Config, hosts: &[&Host]) -> Result<(Vec<Source>, Vec<Value>), NotExpressible> {
+    let own = interface(config).and_then(|it| it.pool);
+    let movers: Vec<(&Host, PoolUse)> = hosts
         .iter()
-        .filter_map(|host| Some((host.pool?, class_name(host))));
-    let mut uses: Vec<(PoolUse, Option<String>)> =
-        of_hosts.map(|(pool, class)| (pool, Some(class))).collect();
-    let movers: Vec<String> = uses
-        .iter()
-        .filter_map(|(_, class)| Some(format!("not member('{}')", class.as_deref()?)))
+        .filter_map(|host| Some((*host, host.pool?)))
         .collect();
-    uses.extend(own.map(|it| (it, None)));
-    if uses.iter().any(|(it, _)| it.lifetimes.valid_secs == 0) {
+    let uses = movers.iter().map(|(_, it)| *it).chain(own);
+    if uses.clone().any(|it| it.lifetimes.valid_secs == 0) {
         return refuse("a pool with a valid lifetime of 0, of which nobody gets anything");
     }
-    for (pool_use, _) in &uses {
-        if let Some(pool) = config.pools.get(pool_use.pool)
+    let mut pools: Vec<usize> = uses.map(|it| it.pool).collect();
+    pools.sort_unstable();
+    pools.dedup();
+    let (mut sources, mut classes) = (Vec::new(), Vec::new());
+    for pool in pools {
+        let members = |inside: bool| {
+            let chosen = movers
+                .iter()
+                .filter(move |(_, it)| (it.pool == pool) == inside);
+            let members: Vec<String> = chosen
+                .map(|(host, _)| format!("member('{}')", class_name(host)))
+                .collect();
+            members.join(" or ")
+        };
+        let of_link = own.filter(|it| it.pool == pool);
+        let test = match (of_link, members(false).as_str()) {
+            (Some(_), "") => None,
+            (Some(_), others) => Some(format!("not ({others})")),
+            (None, _) => Some(members(true)),
+        };
+        let class = test.map(|test| {
+            let name = format!("pool-{pool}");
+            classes.push(json!({ "name": name, "test": test }));
+            name
+        });
+        sources.push(Source {
+            pool,
+            class,
+            lifetimes: of_link.map(|it| it.lifetimes),
+        });
+    }
+    Ok((sources, classes))
+}
+
+/// The link with its subnets and pools; nothing if nothing is given there.
+fn networks(scene: &Scene<'_>, config: &Config, sources: &[Source], has_hosts: bool) -> Vec<Value> {
+    let mut prefixes = scene.prefixes(config);
+    for source in sources {
+        if let Some(pool) = config.pools.get(source.pool)
             && !prefixes
                 .iter()
                 .any(|it| it.contains(pool.first) && it.contains(pool.last))
@@ -215,58 +256,55 @@ fn network(scene: &Scene<'_>, config: &Config, hosts: &[&Host]) -> Result<Value,
             prefixes.extend(around(pool.first, pool.last));
         }
     }
-    if !movers.is_empty() && own.is_some() {
-        return refuse(
-            "a pool for one client in the place of another: a pool has one class that may use it",
-        );
-    }
     let mut subnets = Vec::new();
     for (index, prefix) in prefixes.iter().enumerate() {
         let mut subnet = Map::new();
         subnet.insert("id".into(), json!(index + 1));
         subnet.insert("subnet".into(), json!(prefix.to_string()));
         let mut pools = Vec::new();
-        for (pool_use, class) in &uses {
-            let Some(pool) = config.pools.get(pool_use.pool) else {
+        for source in sources {
+            let Some(pool) = config.pools.get(source.pool) else {
                 continue;
             };
-            let home = prefixes
-                .iter()
-                .position(|it| it.contains(pool.first) && it.contains(pool.last));
-            if home != Some(index) {
+            let fits = |it: &Prefix| it.contains(pool.first) && it.contains(pool.last);
+            if prefixes.iter().position(fits) != Some(index) {
                 continue;
             }
-            let mut one = json!({ "pool": range(pool.first, pool.last) });
-            match (class, one.as_object_mut()) {
-                (Some(class), Some(one)) => {
-                    one.insert("client-class".into(), json!(class));
-                }
-                (None, _) => live(&mut subnet, pool_use.lifetimes),
-                (Some(_), None) => {}
+            let mut one = json!({ "pool": format!("{} - {}", pool.first, pool.last) });
+            if let (Some(class), Some(one)) = (&source.class, one.as_object_mut()) {
+                one.insert("client-class".into(), json!(class));
+            }
+            if let Some(lifetimes) = source.lifetimes {
+                live(&mut subnet, lifetimes);
             }
             pools.push(one);
         }
         subnet.insert("pools".into(), json!(pools));
         subnets.push(Value::Object(subnet));
     }
+    if subnets.is_empty() && !has_hosts {
+        return Vec::new();
+    }
     if subnets.is_empty() {
+        // A network needs one, and without it nobody is on the link, not even those with a reservation.
         subnets.push(json!({ "id": 9998, "subnet": "fe80::/10" }));
     }
-    Ok(json!({
+    let interface = interface(config);
+    vec![json!({
         "name": "lan",
         "interface": INTERFACE,
         "rapid-commit": interface.is_some_and(|it| it.rapid_commit),
         "subnet6": subnets,
-    }))
+    })]
+}
+
+fn interface(config: &Config) -> Option<&Interface> {
+    config.interfaces.iter().find(|it| it.name == INTERFACE)
 }
 
 fn live(fields: &mut Map<String, Value>, lifetimes: Lifetimes) {
     fields.insert("preferred-lifetime".into(), json!(lifetimes.preferred_secs));
     fields.insert("valid-lifetime".into(), json!(lifetimes.valid_secs));
-}
-
-fn range(first: Ipv6Addr, last: Ipv6Addr) -> String {
-    format!("{first} - {last}")
 }
 
 /// An option by its octets, which spares us Kea's own notation for each.
@@ -286,4 +324,108 @@ fn hex(octets: &[u8]) -> String {
 
 fn refuse<T>(reason: &str) -> Result<T, NotExpressible> {
     Err(NotExpressible(reason.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::rig::product::Files;
+
+    const LINK: &[(std::net::Ipv6Addr, u8)] =
+        &[(std::net::Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1), 64)];
+    const FIRST: &str = "00:03:00:01:02:00:00:00:00:c1";
+
+    fn translated(text: &str) -> Result<Value, NotExpressible> {
+        let files = Files {
+            folder: Path::new("/x"),
+            leases: Path::new("/x/leases"),
+        };
+        let scene = Scene {
+            text,
+            addresses: LINK,
+            files,
+        };
+        let text = translate(&scene)?;
+        Ok(serde_json::from_str(&text).expect("Kea reads JSON"))
+    }
+
+    fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+        value.pointer(path).unwrap_or(&Value::Null)
+    }
+
+    #[test]
+    fn a_pool_lies_in_the_subnet_of_its_link_with_its_lifetimes() {
+        let text = "interface eth0 { address-pool lan 3600 7200; allow rapid-commit; preference 9; };\n\
+                    pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };";
+        let value = translated(text).expect("it can be said");
+        let network = at(&value, "/Dhcp6/shared-networks/0");
+        assert_eq!(at(network, "/rapid-commit"), true);
+        assert_eq!(at(network, "/subnet6/0/subnet"), "2001:db8:1::/64");
+        assert_eq!(
+            at(network, "/subnet6/0/pools/0/pool"),
+            "2001:db8:1::10 - 2001:db8:1::1f"
+        );
+        assert_eq!(at(network, "/subnet6/0/preferred-lifetime"), 3600);
+        assert_eq!(at(network, "/subnet6/0/valid-lifetime"), 7200);
+        assert_eq!(at(network, "/subnet6/1"), &Value::Null);
+        let classes = at(&value, "/Dhcp6/client-classes").to_string();
+        assert!(classes.contains("\"data\":\"09\""), "{classes}");
+    }
+
+    #[test]
+    fn a_host_is_a_reservation_everywhere_with_a_class_for_its_lifetimes() {
+        let text = format!(
+            "host h {{ duid {FIRST}; address 2001:db8:1::17 60 90; prefix 2001:db8:d00::/56 60 90; }};"
+        );
+        let value = translated(&text).expect("it can be said");
+        let reservation = at(&value, "/Dhcp6/reservations/0");
+        assert_eq!(at(reservation, "/duid"), FIRST);
+        assert_eq!(at(reservation, "/ip-addresses/0"), "2001:db8:1::17");
+        assert_eq!(at(reservation, "/prefixes/0"), "2001:db8:d00::/56");
+        let class = at(&value, "/Dhcp6/client-classes/0");
+        assert_eq!(
+            at(class, "/test"),
+            "option[1].hex == 0x000300010200000000C1"
+        );
+        assert_eq!(at(class, "/valid-lifetime"), 90);
+        assert_eq!(at(&value, "/Dhcp6/subnet6/0/subnet"), "::/0");
+    }
+
+    #[test]
+    fn a_pool_of_one_host_is_closed_to_others_and_the_other_way_round() {
+        let text = format!(
+            "interface eth0 {{ address-pool lan 60; }};\n\
+             pool lan {{ range 2001:db8:1::10 to 2001:db8:1::1f; }};\n\
+             pool own {{ range 2001:db8:1::20 to 2001:db8:1::2f; }};\n\
+             host h {{ duid {FIRST}; address-pool own 60; }};"
+        );
+        let value = translated(&text).expect("it can be said");
+        let classes = at(&value, "/Dhcp6/client-classes");
+        let test = |name: &str| {
+            let all = classes.as_array().expect("a list");
+            let class = all.iter().find(|it| at(it, "/name") == name);
+            class.map(|it| at(it, "/test").clone())
+        };
+        assert_eq!(test("pool-0"), Some(json!("not (member('host-h'))")));
+        assert_eq!(test("pool-1"), Some(json!("member('host-h')")));
+        let pools = at(&value, "/Dhcp6/shared-networks/0/subnet6/0/pools");
+        assert_eq!(at(pools, "/0/client-class"), "pool-0");
+        assert_eq!(at(pools, "/1/client-class"), "pool-1");
+    }
+
+    #[test]
+    fn what_kea_cannot_do_is_refused_with_the_reason() {
+        let refused = |text: &str| translated(text).expect_err("it cannot be said").0;
+        let host = |what: &str| format!("host h {{ duid {FIRST}; {what} }};");
+        let key = "keyinfo k { realm \"x\"; keyid 1; secret \"c2VjcmV0\"; };";
+        let text = format!("{key} {}", host("delayedkey k;"));
+        assert!(refused(&text).contains("authentication"));
+        let text = host("address 2001:db8:1::17 60; address 2001:db8:1::18 90;");
+        assert!(refused(&text).contains("several lifetimes"));
+        let text = host("address 2001:db8:1::17 0 0;");
+        assert!(refused(&text).contains("lifetime of 0"));
+        assert!(refused("pool {").contains("mistake"));
+    }
 }
