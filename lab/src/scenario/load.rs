@@ -197,7 +197,10 @@ fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scena
         let (step, late) = names.read(written).map_err(within)?;
         let at = |wrong: Wrong| {
             let value = written.as_map().and_then(|it| Some(&it.first()?.1));
+            // A server may be named without a map: `crash: first`.
+            let alone = value.filter(|it| wrong.key == Some("server") && it.as_text().is_some());
             let named = wrong.key.zip(value).and_then(|(key, value)| value.get(key));
+            let named = named.or(alone);
             within(Fault::at(&named.unwrap_or(written).place, wrong.reason))
         };
         scenario.check(&step, before).map_err(at)?;

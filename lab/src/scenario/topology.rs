@@ -370,8 +370,12 @@ impl Scenario {
             return Ok(());
         };
         if self.servers.0.is_empty() {
+            let hint = match nearest(name, std::iter::once(ONLY_SERVER)) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => String::new(),
+            };
             return Err(format!(
-                "there is no server `{name}`: a scenario without `servers` has one, called `{ONLY_SERVER}`"
+                "there is no server `{name}`: a scenario without `servers` has one, called `{ONLY_SERVER}`{hint}"
             ));
         }
         let names = self.servers.0.iter().map(|it| it.name.as_str());
