@@ -201,7 +201,10 @@ fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scena
         let (step, late) = names.read(written).map_err(within)?;
         let at = |wrong: Wrong| {
             let value = written.as_map().and_then(|it| Some(&it.first()?.1));
+            // A server may be named without a map: `crash: first`.
+            let alone = value.filter(|it| wrong.key == Some("server") && it.as_text().is_some());
             let named = wrong.key.zip(value).and_then(|(key, value)| value.get(key));
+            let named = named.or(alone);
             within(Fault::at(&named.unwrap_or(written).place, wrong.reason))
         };
         scenario.check(&step, before).map_err(at)?;
@@ -349,6 +352,9 @@ impl Scenario {
             let reason = format!("`{id}` is no requirement of lab/conformance.yaml{hint}");
             return at("covers", reason);
         }
+        if let Some((key, reason)) = self.topology_fault() {
+            return at(key, reason);
+        }
         let steps = root.get("steps").map(|it| &it.content);
         match steps {
             Some(Content::List(steps)) if steps.is_empty() => {
@@ -370,9 +376,23 @@ impl Scenario {
                 reason: self.no_client(name),
             }),
         };
+        let server = |name: &Option<String>| {
+            self.know_server(name.as_deref()).map_err(|reason| Wrong {
+                key: Some("server"),
+                reason,
+            })
+        };
+        let link = |name: &Option<String>| {
+            self.know_link(name.as_deref()).map_err(|reason| Wrong {
+                key: Some("on"),
+                reason,
+            })
+        };
         match step {
-            Step::Send(send) => known("from", &send.from),
-            Step::Exchange(exchange) => known("from", &exchange.from),
+            Step::Send(send) => known("from", &send.from).and_then(|()| link(&send.transport.on)),
+            Step::Exchange(exchange) => {
+                known("from", &exchange.from).and_then(|()| link(&exchange.on))
+            }
             Step::Expect(expect) => {
                 if !before.sent {
                     return Err("nothing was sent: put a `send` ahead of `expect`".into());
@@ -389,6 +409,7 @@ impl Scenario {
             }
             Step::Remove(remove) => {
                 known("client", &remove.client)?;
+                server(&remove.server)?;
                 let Some(_) = remove.ia() else {
                     return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
                 };
@@ -403,15 +424,16 @@ impl Scenario {
                     Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
                 }
             },
+            Step::Reload(reload) => server(&reload.server),
+            Step::Crash(restart) | Step::Restart(restart) => server(&restart.server),
+            Step::Interface(step) => server(&step.server),
+            Step::Disk(_) if self.has_several_servers() => {
+                Err("which disk? a scenario with a full disk has one server".into())
+            }
             Step::Run(program) if program.program.trim().is_empty() => {
                 Err("name a program: `{ program: dhcp6ctl }`".into())
             }
-            Step::Run(_)
-            | Step::Reload(_)
-            | Step::Advance(_)
-            | Step::Crash(_)
-            | Step::Restart(_)
-            | Step::Disk(_) => Ok(()),
+            Step::Run(_) | Step::Advance(_) | Step::Disk(_) => Ok(()),
         }
     }
 

@@ -63,6 +63,7 @@ impl Joiner<'_> {
                     let value = self.config(value)?;
                     add(whole, key, value)?;
                 }
+                Some("servers") => add(whole, key, self.configs(value)?)?,
                 _ => add(whole, key, value)?,
             }
         }
@@ -133,7 +134,7 @@ impl Joiner<'_> {
         Ok(())
     }
 
-    /// A step with the text of its configuration, if that is in a file.
+    /// A step, or servers, with the text of each configuration that is in a file.
     fn configs(&self, mut step: Node) -> Result<Node, Fault> {
         let Content::Map(entries) = &mut step.content else {
             return Ok(step);
