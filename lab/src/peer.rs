@@ -12,11 +12,11 @@ use std::process::{Command, Stdio};
 use crate::link;
 use crate::player::{self, Played};
 use crate::program;
-use crate::rig::live::{ADVANCE_MAX, Live};
+use crate::rig::live::Live;
 use crate::rig::product::{Deed, Files, Product, Scene};
 use crate::rig::server::{IMAGE_NEEDS, Program};
 use crate::rig::{Disk, RigError};
-use crate::scenario::{PATIENT_TIMES, Scenario, Step};
+use crate::scenario::{Scenario, Step};
 
 /// Why there is no such server.
 #[derive(Debug, thiserror::Error)]
@@ -135,19 +135,17 @@ pub enum Obstacle {
 /// What keeps a scenario from being played with a server, if anything does.
 #[must_use]
 pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
-    let steps = scenario.cases().flat_map(|it| &it.steps);
-    let step = steps.filter_map(|step| unplayable(step, product)).next();
-    step.map(Obstacle::NotPlayable)
+    let waits = scenario.only_sim().is_some();
+    let waits = waits.then(|| "more time passes than anybody can wait for".to_owned());
+    let mut steps = scenario.cases().flat_map(|it| &it.steps);
+    waits
+        .or_else(|| steps.find_map(|step| unplayable(step, product)))
+        .map(Obstacle::NotPlayable)
         .or_else(|| inexpressible(scenario, product).map(Obstacle::NotExpressible))
 }
 
 fn unplayable(step: &Step, product: Product) -> Option<String> {
     let deed = match step {
-        Step::Advance(span) => {
-            let most = ADVANCE_MAX.as_secs();
-            let long = span.0 > ADVANCE_MAX;
-            return long.then(|| format!("more than {most} s pass, which nobody can wait for"));
-        }
         Step::Reload(reload) if reload.refused => {
             return Some("it is about mistakes in a language that the server does not read".into());
         }
@@ -157,15 +155,14 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
         Step::Run(_) => return Some("it runs a program that is made for our server".into()),
-        Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => {
-            return Some("a client waits for longer than anybody can".into());
-        }
-        Step::Retransmit(_) => {
-            return Some("a client waits, which takes longer than anybody can wait for".into());
-        }
-        Step::Send(_) | Step::Exchange(_) | Step::Expect(_) | Step::Faults(_) | Step::Save(_) => {
-            return None;
-        }
+        // How long clients wait is looked at beforehand.
+        Step::Send(_)
+        | Step::Exchange(_)
+        | Step::Retransmit(_)
+        | Step::Expect(_)
+        | Step::Advance(_)
+        | Step::Faults(_)
+        | Step::Save(_) => return None,
     };
     product.cannot(deed).map(str::to_owned)
 }
@@ -214,4 +211,63 @@ pub fn play(scenario: &Scenario, program: Program) -> Result<Played, RigError> {
     let product = program.product();
     let mut rig = Live::start(&scenario.setup(), program)?;
     Ok(player::play_foreign(scenario, &mut rig, product))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scenario(config: &str, steps: &str) -> Scenario {
+        let text = format!(
+            "why: It is a test.\nrfc: [\"9915 §18\"]\nconfig: |\n  {config}\nclients: {{ first: {{}} }}\nsteps:\n{steps}"
+        );
+        Scenario::parse(Path::new("a.yaml"), &text).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    const POOL: &str = "interface eth0 { address-pool lan 60; }; pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };";
+
+    #[test]
+    fn a_file_that_is_no_program_is_no_server() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+        let error = named(Path::new(&format!("kea:{file}"))).expect_err("it cannot be run");
+        assert_eq!(
+            error.to_string(),
+            format!("{file}: not a server: it is no program")
+        );
+        let error = named(Path::new("/nonexistent")).expect_err("there is none");
+        assert!(matches!(error, Unusable::NoProgram { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_word_and_a_file_make_a_server() {
+        let program = named(Path::new("kea:/bin/sh")).expect("it can be run");
+        assert_eq!(program, Program::Foreign(Product::Kea, "/bin/sh".into()));
+    }
+
+    #[test]
+    fn what_is_in_the_way_is_told() {
+        let steps = "  - exchange: { from: first, ia_na: { iaid: 1 } }\n";
+        assert_eq!(obstacle(&scenario(POOL, steps), Product::Kea), None);
+        let longer = format!("{steps}  - advance: 1h\n");
+        let found = obstacle(&scenario(POOL, &longer), Product::Kea);
+        assert!(matches!(found, Some(Obstacle::NotPlayable(_))), "{found:?}");
+        let removed = format!("{steps}  - remove: {{ client: first, ia_na: 1 }}\n");
+        let found = obstacle(&scenario(POOL, &removed), Product::Dibbler);
+        let told = Obstacle::NotPlayable("it cannot be told to forget a binding".into());
+        assert_eq!(found, Some(told));
+        assert_eq!(obstacle(&scenario(POOL, &removed), Product::Kea), None);
+    }
+
+    #[test]
+    fn each_configuration_has_to_be_expressible() {
+        let key = "host h { duid 00:03:00:01:02:00:00:00:00:c1; delayedkey k; }; \
+                   keyinfo k { realm \"x\"; keyid 1; secret \"c2VjcmV0\"; };";
+        let steps = format!("  - restart: {{ config: '{key}' }}\n");
+        let found = obstacle(&scenario(POOL, &steps), Product::Kea);
+        assert!(
+            matches!(found, Some(Obstacle::NotExpressible(_))),
+            "{found:?}"
+        );
+        assert_eq!(obstacle(&scenario(POOL, &steps), Product::Wide), None);
+    }
 }

@@ -7,6 +7,7 @@
 //!
 //! Written files are Ethernet as it would have been on the wire, so every other tool can open them.
 
+mod annotated;
 mod container;
 mod datagrams;
 mod envelope;
@@ -17,6 +18,7 @@ mod tests;
 mod unframe;
 mod write;
 
+pub use annotated::{Annotated, write_annotated};
 pub use envelope::Envelope;
 pub use pcapng::{Frame, PcapngWriter};
 pub use sieve::{Sieve, Sifted};

@@ -14,7 +14,7 @@ use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_MAC};
 /// When the captures of scenarios begin: 2026-01-01 00:00:00 UTC.
 pub(super) const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 /// More than any packet has.
-const PACKET_MAX: u32 = 1 << 18;
+pub(super) const PACKET_MAX: u32 = 1 << 18;
 
 /// Writes datagrams, each with the time since the start of its scenario.
 ///

@@ -71,11 +71,19 @@ pub(super) fn of_agent(level: &Message) -> Vec<String> {
     {
         lines.push(format!("link {link}"));
     }
-    let others = level.options.list.iter();
-    let others: Vec<String> = others
+    let mut others = Vec::new();
+    for option in level
+        .options
+        .list
+        .iter()
         .filter(|it| it.value.message().is_none())
-        .map(option_name)
-        .collect();
+    {
+        let text = std::str::from_utf8(&option.octets).ok();
+        match text.filter(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_graphic())) {
+            Some(text) => lines.push(format!("{} {text}", option_name(option))),
+            None => others.push(option_name(option)),
+        }
+    }
     if !others.is_empty() {
         lines.push(format!("with {}", others.join(", ")));
     }
@@ -134,10 +142,10 @@ fn association(name: &str, options: &Options, is_answer: bool) -> Vec<String> {
 fn lease(preferred: u32, valid: u32, options: &Options, is_answer: bool) -> String {
     let mut text = match (preferred, valid, is_answer) {
         (0, 0, false) => String::new(),
-        _ => format!("  {} / {}", span(preferred), span(valid)),
+        _ => format!(" · {} / {}", span(preferred), span(valid)),
     };
     for status in options.list.iter().filter_map(status) {
-        text.push_str("  ");
+        text.push_str(" · ");
         text.push_str(&status);
     }
     text

@@ -1,7 +1,7 @@
 //! A ladder as a picture: SVG that stands in an HTML page, with the colours of [`STYLE`].
 //!
-//! Every rung is a group with the number of the rung, so that a page can show more about the one that is chosen.
-//! What does not fit is cut; the whole is in the title of the group, which browsers show under the pointer.
+//! Every rung is a group with the number of the rung, so that a page can show the whole of the one that is chosen: what
+//! does not fit is cut.
 
 use std::fmt::Write as _;
 
@@ -100,7 +100,6 @@ impl Picture<'_> {
 
     fn rung(&mut self, index: usize, rung: &Rung) {
         let top = self.y;
-        let title = escape(rung.text.trim_end());
         let class = match &rung.what {
             Happening::Message(Said {
                 dropped: Some(_), ..
@@ -112,10 +111,7 @@ impl Picture<'_> {
             Happening::Band { .. } => "rung band",
             Happening::Silence { .. } | Happening::Ended { .. } => "rung band bad",
         };
-        let _ = write!(
-            self.body,
-            "<g class=\"{class}\" data-rung=\"{index}\"><title>{title}</title>"
-        );
+        let _ = write!(self.body, "<g class=\"{class}\" data-rung=\"{index}\">");
         let hit = self.body.len();
         self.gutter(rung);
         match &rung.what {
@@ -177,13 +173,19 @@ impl Picture<'_> {
         let (from, to) = (self.x(leg.from), self.x(leg.to));
         let (middle, room) = (usize::midpoint(from, to), from.abs_diff(to));
         let y = self.y + LINE;
-        let xid = match (&said.xid, at_client) {
-            (Some(xid), true) => format!("<tspan class=\"xid\" dx=\"8\">{}</tspan>", escape(xid)),
-            _ => String::new(),
+        // The client's own message has its transaction id; what an agent makes of it, the name of what is inside.
+        let aside = match (&said.xid, at_client) {
+            (Some(xid), true) => xid,
+            (None, true) => "",
+            (_, false) => &said.name,
+        };
+        let aside = match aside.is_empty() || *aside == *leg.name {
+            true => String::new(),
+            false => format!("<tspan class=\"aside\" dx=\"8\">{}</tspan>", escape(aside)),
         };
         let _ = write!(
             self.body,
-            "<text class=\"name\" x=\"{middle}\" y=\"{}\">{}{xid}</text>",
+            "<text class=\"name\" x=\"{middle}\" y=\"{}\">{}{aside}</text>",
             y - 5,
             escape(&leg.name)
         );
@@ -198,7 +200,8 @@ impl Picture<'_> {
         let class = if virtual_leg { "leg inner" } else { "leg" };
         let _ = write!(
             self.body,
-            "<line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/>"
+            "<circle class=\"origin\" cx=\"{from}\" cy=\"{y}\" r=\"3\"/>\
+             <line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/>"
         );
         let back = if to > from { end - 9 } else { end + 9 };
         let _ = match lost {
@@ -278,11 +281,21 @@ impl Picture<'_> {
         self.body.push_str("</g>");
     }
 
-    fn finish(self) -> String {
+    fn finish(mut self) -> String {
+        if self.ladder.rails.iter().any(|it| it.role == Role::Relay) {
+            let _ = write!(
+                self.body,
+                "<text class=\"legend\" x=\"{}\" y=\"{}\">dashed: what is inside the message of the relay agent</text>",
+                GUTTER + 8,
+                self.y + 14
+            );
+            self.y += 18;
+        }
         let (width, height) = (self.width(), self.y + 10);
         let mut picture = format!(
             "<svg class=\"ladder\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" \
-             xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"packet ladder\">"
+             xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" aria-label=\"packet ladder\">\
+             <text class=\"legend\" x=\"14\" y=\"41\">step</text>"
         );
         for (index, rail) in self.ladder.rails.iter().enumerate() {
             picture.push_str(&head(rail, self.x(index), height));

@@ -1,14 +1,24 @@
 //! What came of a run, and how it is told: on the terminal, to CI, as JSON, as a page, and as captures.
 
+mod annotations;
 mod difference;
+mod document;
+mod html;
+mod junit;
+mod packets;
 pub mod page;
 mod terminal;
 
+pub use annotations::annotations;
 pub use difference::{diff, hunks};
+pub use document::Document;
+pub use html::html;
+pub use junit::junit;
+pub use packets::{packets_path, write_packets};
 pub use terminal::Terminal;
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::player::{Failure, Played};
 
@@ -106,6 +116,8 @@ pub struct Row {
     pub took: Duration,
     /// The command that plays this again, and nothing else.
     pub again: String,
+    /// The file with its packets, if there is one.
+    pub capture: Option<PathBuf>,
 }
 
 impl Row {
@@ -183,6 +195,12 @@ pub struct Results {
     pub unplayed: usize,
     /// Whether a scenario without snapshot has failed.
     pub strict: bool,
+    /// When it began.
+    pub started: SystemTime,
+    /// How long it took.
+    pub took: Duration,
+    /// The command line.
+    pub command: String,
 }
 
 impl Results {
@@ -204,5 +222,48 @@ impl Results {
         } else {
             Verdict::Passed
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A row of a scenario that went that way.
+    pub(super) fn row(path: &str, rig: &'static str, outcome: Outcome) -> Row {
+        Row {
+            path: path.into(),
+            rig,
+            outcome,
+            transcript: "→ first\n".into(),
+            snapshot: None,
+            played: None,
+            took: Duration::from_millis(12),
+            again: format!("dhcp6lab run --rig {rig} {path}"),
+            capture: None,
+        }
+    }
+
+    /// The results of a run with these rows.
+    pub(super) fn results(rows: Vec<Row>) -> Results {
+        Results {
+            rows,
+            unplayed: 0,
+            strict: false,
+            started: SystemTime::UNIX_EPOCH,
+            took: Duration::from_millis(345),
+            command: "dhcp6lab run scenarios".into(),
+        }
+    }
+
+    #[test]
+    fn a_server_that_does_not_start_is_worse_than_a_failure() {
+        let failed = || row("a.yaml", "sim", Outcome::Failed(Vec::new()));
+        let passed = || row("b.yaml", "sim", Outcome::Passed);
+        let not_started = row("c.yaml", "sim", Outcome::NotStarted("no".into()));
+        assert_eq!(results(vec![passed()]).verdict(), Verdict::Passed);
+        assert_eq!(results(vec![passed(), failed()]).verdict(), Verdict::Failed);
+        let all = results(vec![not_started, failed(), passed()]);
+        assert_eq!(all.verdict(), Verdict::NotStarted);
     }
 }

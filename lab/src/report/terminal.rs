@@ -214,22 +214,13 @@ fn ahead(entries: &[Entry], at: usize, messages: usize) -> usize {
 mod tests {
     use super::*;
     use crate::player;
+    use crate::report::tests;
     use crate::rig::sim::Sim;
     use crate::scenario::Scenario;
     use std::path::Path;
-    use std::time::Duration;
 
     fn row(outcome: Outcome) -> Row {
-        Row {
-            path: "scenarios/topic/a-claim.yaml".into(),
-            rig: "sim",
-            outcome,
-            transcript: "→ first\n".into(),
-            snapshot: None,
-            played: None,
-            took: Duration::ZERO,
-            again: "dhcp6lab run --rig sim scenarios/topic/a-claim.yaml".into(),
-        }
+        tests::row("scenarios/topic/a-claim.yaml", "sim", outcome)
     }
 
     fn told(rows: Vec<Row>, strict: bool) -> String {
@@ -239,9 +230,8 @@ mod tests {
             terminal.add(row).expect("memory takes it");
         }
         let results = Results {
-            rows,
-            unplayed: 0,
             strict,
+            ..tests::results(rows)
         };
         terminal.finish(&results, 1).expect("memory takes it");
         String::from_utf8(out).expect("text")

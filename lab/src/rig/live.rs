@@ -21,6 +21,8 @@ use crate::scenario;
 
 /// How long a scenario may let time pass here.
 pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
+/// What a message says about longer ones.
+pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
@@ -270,8 +272,8 @@ impl Rig for Live {
         if time > ADVANCE_MAX {
             let (asked, most) = (time.as_secs(), ADVANCE_MAX.as_secs());
             return Err(RigError(format!(
-                "{asked} s are to pass, which is more than the {most} s that the live rig waits: \
-                 play this scenario on the simulated rig"
+                "{asked} s are to pass, which is more than the {most} s {WAIT_ON_SIM}: play this scenario \
+                 on the simulated rig"
             )));
         }
         let until = Instant::now() + time;
@@ -302,7 +304,7 @@ impl Rig for Live {
         let known = self.tell(&Order::Remove(duid, ia))?;
         // The server says so before it is on disk. What it answers behind that leaves only afterwards.
         if let Some(fence) = self.ledger.open() {
-            self.station.send(&fence)?;
+            self.send(&fence)?;
         }
         let before = self.settle()?;
         self.before.extend(before);

@@ -11,6 +11,7 @@ mod foreign;
 pub mod live;
 mod operator;
 pub mod product;
+mod program;
 pub mod server;
 pub mod sim;
 

@@ -18,9 +18,8 @@ use tempfile::TempDir;
 use crate::link::log::Log;
 use crate::link::owner::temporary_folder;
 use crate::link::{Namespace, Process, wait};
-use crate::rig::product::{
-    self, Ear, Ending, Files, KEY_FILE, Order, Post, Product, Said, Scene, Told,
-};
+use crate::rig::product::{self, Ear, Ending, Files, KEY_FILE, Order, Post, Said, Scene, Told};
+pub use crate::rig::program::{IMAGE_NEEDS, Program};
 use crate::rig::{Ended, RigError, SECRET, SERVER_DUID};
 
 /// How long a server may take to start, to answer, or to end.
@@ -32,43 +31,8 @@ const DISK_BYTES: u64 = 4 << 20;
 const LEASES: &str = "disk/leases";
 const FILLER: &str = "disk/filler";
 
-/// Where the server comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Program {
-    /// A file that can be run.
-    Binary(PathBuf),
-    /// An image that podman has, by its name.
-    Image(String),
-    /// Another server than ours, in a file that can be run.
-    Foreign(Product, PathBuf),
-    /// Any command line for a shell. These words stand for something else in it: `{config}` for the configuration
-    /// file, which has the scenario's text as it is, `{interface}`, `{duid}` for a DUID file as the original server
-    /// writes it, `{leases}` for a folder on the disk of the leases, and `{folder}` for one beside it.
-    Command(String),
-}
-
-impl Program {
-    /// Which server it is.
-    #[must_use]
-    pub fn product(&self) -> Product {
-        match self {
-            Self::Binary(_) | Self::Image(_) => Product::Dhcp6s,
-            Self::Foreign(product, _) => *product,
-            Self::Command(_) => Product::Command,
-        }
-    }
-}
-
-/// The programs that an image takes to run, and the Debian packages that they come from.
-pub const IMAGE_NEEDS: [(&str, &str); 2] = [("podman", "podman"), ("runc", "runc")];
 /// Who the server is in a container: nobody.
 const CONTAINER_USER: u32 = 65_534;
-
-impl From<&Path> for Program {
-    fn from(path: &Path) -> Self {
-        Self::Binary(path.to_owned())
-    }
-}
 
 /// A server in a namespace, running or not.
 #[derive(Debug)]
@@ -428,19 +392,18 @@ impl Server {
     /// # Errors
     /// The system refuses.
     pub fn kill(&mut self) -> Result<(), RigError> {
-        if self.running.is_none() {
+        let Some(running) = &mut self.running else {
             return Ok(());
-        }
+        };
+        // First what starts a container, for that might have yet to make it.
+        running.process.kill()?;
         if let Program::Image(_) = self.program {
             let mut podman = podman();
             podman.args(["rm", "--force", "--time", "0", "--ignore"]);
             podman.arg(self.container_name());
             self.namespace.command(podman)?;
         }
-        match &mut self.running {
-            Some(running) => Ok(running.process.kill()?),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// The lines that it has logged since the last call.

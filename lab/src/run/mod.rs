@@ -1,35 +1,36 @@
 //! `dhcp6lab run`: plays scenarios and compares what happens with their snapshots.
 
 mod crew;
+mod files;
 mod place;
 mod progress;
+mod recorder;
 mod selection;
 mod testimony;
 
 pub(crate) use progress::Progress;
 pub(crate) use selection::load;
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
 use std::num::NonZeroUsize;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 
 use crate::capture;
+use crate::conformance::Coverage;
 use crate::link::wire::Choice;
 use crate::link::{self, Device, Interruption, rootless};
 use crate::peer::{self, Unusable};
-use crate::player::Played;
-use crate::report::{Class, Outcome, Results, Row, Terminal, Verdict};
+use crate::report::{Results, Terminal, Verdict, annotations};
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::scenario::{self, Scenario};
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
-use crate::suite;
 use crate::witness;
-use place::{Place, Taken};
+use files::Files;
+use place::Place;
+use recorder::{Recorder, Task};
 
 /// A live scenario takes a processor for a quarter of its time: so many for each are played at once.
 const JOBS_PER_PROCESSOR: usize = 4;
@@ -37,7 +38,7 @@ const JOBS_PER_PROCESSOR: usize = 4;
 /// What is to be played, where, and what comes of it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  dhcp6lab run --rig sim scenarios/solicit\n  dhcp6lab run --repeat 100 --filter rebind scenarios"
+    after_help = "Examples:\n  dhcp6lab run --rig sim scenarios/solicit\n  dhcp6lab run --repeat 100 --filter rebind scenarios\n  dhcp6lab run --html report.html --junit report.xml scenarios"
 )]
 pub struct RunArguments {
     /// Scenarios, and folders of scenarios.
@@ -90,7 +91,20 @@ pub struct RunArguments {
     /// Takes a scenario without snapshot for a failure, as is done where CI=true.
     #[arg(long)]
     pub strict: bool,
-    /// Writes the datagrams of every scenario to a capture in this folder.
+    /// Lists at the end what the results say of every requirement of the RFCs.
+    #[arg(long)]
+    pub coverage: bool,
+    /// Writes a JUnit XML report, for GitHub, GitLab and Jenkins.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Writes a report for programs: all that is known, as docs/reports.md says.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Writes a report for people: one page with every conversation as a packet ladder, which needs no network.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Writes the packets of every scenario to a pcapng file in this folder, with comments that say which step they
+    /// belong to. Without it, a report in a file has such captures of failures beside it, in FILE-packets.
     #[arg(long, value_name = "FOLDER")]
     pub pcap: Option<PathBuf>,
 }
@@ -132,6 +146,8 @@ pub(crate) enum Error {
     Witness(#[from] witness::Error),
     #[error("cannot write the report: {0}")]
     Report(#[from] io::Error),
+    #[error("cannot write the report: {0}")]
+    Form(String),
 }
 
 impl Error {
@@ -145,6 +161,7 @@ impl Error {
             | Self::Server(Unusable::NoProgram { .. })
             | Self::Nothing(_)
             | Self::Filtered(_)
+            | Self::Form(_)
             | Self::Report(_) => BAD_INPUT,
         }
     }
@@ -155,6 +172,8 @@ impl Error {
 struct Surroundings {
     /// Whether nobody watches, and what is missing is a failure: `CI=true`.
     ci: bool,
+    /// Whether GitHub shows failures beside the files: `GITHUB_ACTIONS=true`.
+    github: bool,
     /// Whether there is a terminal that can show how far the run is.
     terminal: bool,
     /// Whether somebody has had enough.
@@ -168,7 +187,8 @@ pub fn run(arguments: &RunArguments, out: &mut dyn Write, err: &mut dyn Write) -
         let _ = rootless::ensure();
     }
     let surroundings = Surroundings {
-        ci: std::env::var_os("CI").is_some_and(|it| it == "true"),
+        ci: says_true("CI"),
+        github: says_true("GITHUB_ACTIONS"),
         terminal: io::stderr().is_terminal(),
         interruption: match link::interruptible() {
             Ok(interruption) => interruption,
@@ -218,12 +238,8 @@ fn play_all(
         return list_differing(&scenarios, out);
     }
     let places = places(arguments, err)?;
-    if let Some(folder) = &arguments.pcap {
-        fs::create_dir_all(folder).map_err(|source| Error::File {
-            path: folder.clone(),
-            source,
-        })?;
-    }
+    let files = Files::create(arguments)?;
+    let (started, start) = (SystemTime::now(), Instant::now());
     let strict = arguments.strict || surroundings.ci;
     let tasks: Vec<Task<'_>> = scenarios
         .iter()
@@ -274,13 +290,24 @@ fn play_all(
             Err(error) => unheard = Some(Error::Witness(error)),
         }
     }
-    let results = Results {
+    let mut results = Results {
         unplayed: tasks.len() - rows.len(),
         rows,
         strict,
+        started,
+        took: start.elapsed(),
+        command: command(),
     };
+    files.write(&mut results, &scenarios)?;
     let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
+    if arguments.coverage {
+        let coverage = Coverage::new(&results, &scenarios);
+        write!(out, "\n{}", coverage.table())?;
+    }
+    if surroundings.github {
+        out.write_all(annotations(&results).as_bytes())?;
+    }
     match unheard {
         None => Ok(results.verdict()),
         Some(error) if surroundings.ci && results.verdict() == Verdict::Passed => Err(error),
@@ -290,6 +317,21 @@ fn play_all(
             Ok(results.verdict())
         }
     }
+}
+
+/// Whether a variable of the environment says `true`.
+fn says_true(variable: &str) -> bool {
+    std::env::var_os(variable).is_some_and(|it| it == "true")
+}
+
+/// The command line, as a shell takes it.
+fn command() -> String {
+    let words = std::env::args().skip(1);
+    let words = words.map(|it| recorder::quoted(&it));
+    std::iter::once("dhcp6lab".to_owned())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// How many scenarios are played at once.
@@ -357,142 +399,6 @@ fn device(arguments: &RunArguments) -> Result<Choice, Error> {
     Ok(choice)
 }
 
-/// A scenario to be played in a place.
-#[derive(Debug)]
-struct Task<'a> {
-    path: &'a Path,
-    scenario: &'a Scenario,
-    place: &'a Place,
-}
-
-/// Compares what comes of each task with its snapshot, and writes it down.
-struct Recorder<'a, W> {
-    arguments: &'a RunArguments,
-    tasks: &'a [Task<'a>],
-    strict: bool,
-    rows: Vec<Row>,
-    terminal: Terminal<W>,
-    progress: Progress,
-    /// What kept the run from its end.
-    error: Option<Error>,
-}
-
-impl<W: Write> crew::Foreman<(Taken, Duration)> for Recorder<'_, W> {
-    fn arrived(&mut self, _: &(Taken, Duration)) {
-        self.progress.advance();
-    }
-
-    fn take(&mut self, index: usize, (taken, took): (Taken, Duration)) -> ControlFlow<()> {
-        let Some(task) = self.tasks.get(index) else {
-            return ControlFlow::Continue(());
-        };
-        match self.record(task, taken, took) {
-            Ok(Class::Failed) if self.arguments.fail_fast => ControlFlow::Break(()),
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.error = Some(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-}
-
-impl<W: Write> Recorder<'_, W> {
-    fn record(&mut self, task: &Task<'_>, taken: Taken, took: Duration) -> Result<Class, Error> {
-        let failed = |source| Error::File {
-            path: suite::snapshot_path(task.path),
-            source,
-        };
-        let mut row = Row {
-            path: task.path.to_owned(),
-            rig: task.place.name(),
-            outcome: Outcome::Passed,
-            transcript: String::new(),
-            snapshot: suite::snapshot(task.path).map_err(failed)?,
-            played: None,
-            took,
-            again: again(task, self.arguments),
-        };
-        match taken {
-            Taken::Other(outcome) => row.outcome = outcome,
-            Taken::Played(played) => {
-                if let Some(folder) = &self.arguments.pcap {
-                    write_capture(&played, &capture_path(folder, task.path, row.rig))?;
-                }
-                row.transcript = played.text();
-                // A snapshot holds what this server does, and no RFC says that others must.
-                let snapshot = match task.place.is_foreign() {
-                    true => Some(row.transcript.as_str()),
-                    false => row.snapshot.as_deref(),
-                };
-                row.outcome = judged(&played, snapshot, &row.transcript);
-                row.played = Some(*played);
-            }
-        }
-        if self.arguments.bless && matches!(row.outcome, Outcome::New | Outcome::Differs) {
-            suite::bless(task.path, &row.transcript).map_err(failed)?;
-            row.outcome = Outcome::Blessed;
-        }
-        let class = row.class(self.strict);
-        if class == Class::Failed {
-            self.progress.fail();
-        }
-        let Self {
-            terminal, progress, ..
-        } = self;
-        progress.print(|| terminal.add(&row))?;
-        self.rows.push(row);
-        Ok(class)
-    }
-}
-
-/// What a transcript is in the light of the snapshot.
-fn judged(played: &Played, snapshot: Option<&str>, transcript: &str) -> Outcome {
-    if !played.failures.is_empty() {
-        return Outcome::Failed(played.failures.clone());
-    }
-    match snapshot {
-        Some(snapshot) if snapshot == transcript => Outcome::Passed,
-        Some(_) => Outcome::Differs,
-        None => Outcome::New,
-    }
-}
-
-/// The command that plays a scenario again where it was played, and nothing else.
-fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
-    let mut words = vec!["dhcp6lab".to_owned(), "run".to_owned()];
-    match task.place {
-        Place::Original(_) | Place::Foreign(..) => {}
-        Place::Sim | Place::Live(..) => {
-            words.extend(["--rig".to_owned(), task.place.name().to_owned()]);
-        }
-    }
-    let server = arguments.server.as_ref();
-    if let Some(server) = server.filter(|_| !matches!(task.place, Place::Sim)) {
-        words.extend(["--server".to_owned(), quoted(&server.display().to_string())]);
-    }
-    if let Some(device) = arguments.link.filter(|_| !matches!(task.place, Place::Sim)) {
-        words.extend(["--link".to_owned(), device.to_string().to_lowercase()]);
-    }
-    if let Some(command) = &arguments.server_command {
-        words.extend(["--server-command".to_owned(), quoted(command)]);
-    }
-    if arguments.repeat.get() > 1 {
-        words.push(format!("--repeat {}", arguments.repeat));
-    }
-    words.push(quoted(&task.path.display().to_string()));
-    words.join(" ")
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+:=@%".contains(it);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
-}
-
 /// The scenarios that are unlike the original server on purpose, with the reasons.
 fn list_differing(
     scenarios: &[(PathBuf, Scenario)],
@@ -504,32 +410,6 @@ fn list_differing(
         }
     }
     Ok(Verdict::Passed)
-}
-
-/// The capture of a scenario: named by topic, claim and rig.
-fn capture_path(folder: &Path, scenario: &Path, rig: &str) -> PathBuf {
-    let topic = scenario.parent().and_then(Path::file_name);
-    let parts = [topic, scenario.file_stem()];
-    let mut name: Vec<String> = parts
-        .into_iter()
-        .flatten()
-        .map(|it| it.to_string_lossy().into_owned())
-        .collect();
-    name.push(rig.to_owned());
-    folder.join(format!("{}.pcap", name.join("-")))
-}
-
-fn write_capture(played: &Played, path: &Path) -> Result<(), Error> {
-    let file = File::create(path).map_err(|source| Error::File {
-        path: path.to_owned(),
-        source,
-    })?;
-    capture::write(played.transcript.datagrams(), BufWriter::new(file)).map_err(|source| {
-        Error::Capture {
-            path: path.to_owned(),
-            source,
-        }
-    })
 }
 
 #[cfg(test)]

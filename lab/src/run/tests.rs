@@ -1,4 +1,7 @@
+use super::recorder::quoted;
 use super::*;
+
+use std::fs;
 
 use clap::Parser as _;
 

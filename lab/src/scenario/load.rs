@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use crate::conformance;
+
 use super::document::{self, Content, Fault, Node, Values};
 use super::words::nearest;
 use super::{Expected, Late, Save, Scenario, Step};
@@ -167,7 +169,7 @@ fn combinations(root: &Node) -> Result<Vec<(Option<String>, Values)>, Fault> {
 }
 
 /// What is told as it is, whatever the parameters are.
-const AS_IT_IS: &[&str] = &["why", "rfc", "differs", "for", "steps"];
+const AS_IT_IS: &[&str] = &["why", "rfc", "covers", "differs", "for", "steps"];
 
 fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scenario, Fault> {
     let mut entries = Vec::new();
@@ -305,6 +307,15 @@ impl Scenario {
         if let Some(entry) = self.rfc.iter().find(|it| !is_section(it)) {
             let reason = format!("`{entry}` is no section: write it as \"9915 §18.3.2\"");
             return at("rfc", reason);
+        }
+        if let Some(id) = self.covers.0.iter().find(|it| !conformance::is_known(it)) {
+            let known = conformance::requirements().iter();
+            let hint = match nearest(id, known.map(|it| it.id.as_str())) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => String::new(),
+            };
+            let reason = format!("`{id}` is no requirement of lab/conformance.yaml{hint}");
+            return at("covers", reason);
         }
         let steps = root.get("steps").map(|it| &it.content);
         match steps {

@@ -52,6 +52,9 @@ pub struct Scenario {
     pub why: String,
     /// The sections that it is about: `9915 §18.3.2`.
     pub rfc: Vec<String>,
+    /// The requirements that it shows, by their names in `lab/conformance.yaml`: `SOL-6`.
+    #[serde(default)]
+    pub covers: Several<String>,
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,

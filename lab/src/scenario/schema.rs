@@ -39,7 +39,7 @@ pub fn schema() -> Value {
             "additionalProperties": false,
         }));
     }
-    let whole = ["why", "rfc", "differs", "for", "include", "steps"];
+    let whole = ["why", "rfc", "covers", "differs", "for", "include", "steps"];
     let kept: Vec<(&str, Value)> = whole
         .iter()
         .filter_map(|key| Some((*key, schema.pointer(&format!("/properties/{key}"))?.clone())))

@@ -149,3 +149,80 @@ fn octets(content: &[u8]) -> String {
 fn refuse<T>(reason: &str) -> Result<T, NotExpressible> {
     Err(NotExpressible(reason.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::rig::product::Files;
+
+    fn translated(text: &str) -> Result<String, NotExpressible> {
+        let files = Files {
+            folder: Path::new("/x"),
+            leases: Path::new("/x/leases"),
+        };
+        translate(&Scene {
+            text,
+            addresses: &[],
+            files,
+        })
+    }
+
+    const POOL: &str = "interface eth0 { address-pool lan 3600 7200; preference 9; };\n\
+                        pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };\n";
+    const HOST: &str = "host h { duid 00:03:00:01:02:00:00:00:00:c1; ";
+
+    #[test]
+    fn the_link_stands_once_for_clients_and_once_for_relay_agents() {
+        let link = "  T1 1800\n  T2 2880\n  prefered-lifetime 3600\n  valid-lifetime 7200\n  preference 9\n  \
+                    class { pool 2001:db8:1::10-2001:db8:1::1f }\n";
+        let text = translated(POOL).expect("it can be said");
+        let own = format!("iface \"eth0\" {{\n{link}}}\n");
+        assert!(text.contains(&own), "{text}");
+        let relayed = format!(
+            "iface relay1 {{\n  relay eth0\n  interface-id 1\n  subnet 2001:db8:1::/64\n{link}}}\n"
+        );
+        assert!(text.ends_with(&relayed), "{text}");
+    }
+
+    #[test]
+    fn a_host_is_a_reservation_and_options_are_octets() {
+        let config = format!(
+            "{POOL}{HOST} address 2001:db8:1::17 3600 7200; }};\noption domain-name-servers 2001:db8::53;\n\
+             option refreshtime 3600;"
+        );
+        let text = translated(&config).expect("it can be said");
+        let client =
+            "  client duid 00:03:00:01:02:00:00:00:00:c1 {\n    address 2001:db8:1::17\n  }\n";
+        assert!(text.contains(client), "{text}");
+        assert!(
+            text.contains("  option 23 duid 20:01:0d:b8:00:00:"),
+            "{text}"
+        );
+        assert!(text.contains("  option lifetime 3600\n"), "{text}");
+    }
+
+    #[test]
+    fn without_anything_to_lease_it_is_stateless() {
+        let text = translated("option domain-name-servers 2001:db8::53;").expect("it can be said");
+        assert!(text.contains("\nstateless\n"), "{text}");
+        assert!(
+            !translated(POOL)
+                .expect("it can be said")
+                .contains("stateless")
+        );
+    }
+
+    #[test]
+    fn what_dibbler_cannot_do_is_refused_with_the_reason() {
+        let refused = |text: &str| translated(text).expect_err("it cannot be said").0;
+        let reserved = format!("{HOST} prefix 2001:db8:d00::/56 60; }};");
+        assert!(refused(&reserved).contains("without a pool"));
+        assert!(refused(&format!("{POOL}{reserved}")).contains("several lifetimes"));
+        let two = "prefix 2001:db8:d00::/56 3600 7200; prefix 2001:db8:e00::/56 3600 7200; };";
+        assert!(refused(&format!("{POOL}{HOST}{two}")).contains("several prefixes"));
+        let pool = format!("{POOL}{HOST} address-pool lan 3600 7200; }};");
+        assert!(refused(&pool).contains("a pool for one client"));
+    }
+}

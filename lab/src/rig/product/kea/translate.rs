@@ -325,3 +325,107 @@ fn hex(octets: &[u8]) -> String {
 fn refuse<T>(reason: &str) -> Result<T, NotExpressible> {
     Err(NotExpressible(reason.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::rig::product::Files;
+
+    const LINK: &[(std::net::Ipv6Addr, u8)] =
+        &[(std::net::Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1), 64)];
+    const FIRST: &str = "00:03:00:01:02:00:00:00:00:c1";
+
+    fn translated(text: &str) -> Result<Value, NotExpressible> {
+        let files = Files {
+            folder: Path::new("/x"),
+            leases: Path::new("/x/leases"),
+        };
+        let scene = Scene {
+            text,
+            addresses: LINK,
+            files,
+        };
+        let text = translate(&scene)?;
+        Ok(serde_json::from_str(&text).expect("Kea reads JSON"))
+    }
+
+    fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+        value.pointer(path).unwrap_or(&Value::Null)
+    }
+
+    #[test]
+    fn a_pool_lies_in_the_subnet_of_its_link_with_its_lifetimes() {
+        let text = "interface eth0 { address-pool lan 3600 7200; allow rapid-commit; preference 9; };\n\
+                    pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };";
+        let value = translated(text).expect("it can be said");
+        let network = at(&value, "/Dhcp6/shared-networks/0");
+        assert_eq!(at(network, "/rapid-commit"), true);
+        assert_eq!(at(network, "/subnet6/0/subnet"), "2001:db8:1::/64");
+        assert_eq!(
+            at(network, "/subnet6/0/pools/0/pool"),
+            "2001:db8:1::10 - 2001:db8:1::1f"
+        );
+        assert_eq!(at(network, "/subnet6/0/preferred-lifetime"), 3600);
+        assert_eq!(at(network, "/subnet6/0/valid-lifetime"), 7200);
+        assert_eq!(at(network, "/subnet6/1"), &Value::Null);
+        let classes = at(&value, "/Dhcp6/client-classes").to_string();
+        assert!(classes.contains("\"data\":\"09\""), "{classes}");
+    }
+
+    #[test]
+    fn a_host_is_a_reservation_everywhere_with_a_class_for_its_lifetimes() {
+        let text = format!(
+            "host h {{ duid {FIRST}; address 2001:db8:1::17 60 90; prefix 2001:db8:d00::/56 60 90; }};"
+        );
+        let value = translated(&text).expect("it can be said");
+        let reservation = at(&value, "/Dhcp6/reservations/0");
+        assert_eq!(at(reservation, "/duid"), FIRST);
+        assert_eq!(at(reservation, "/ip-addresses/0"), "2001:db8:1::17");
+        assert_eq!(at(reservation, "/prefixes/0"), "2001:db8:d00::/56");
+        let class = at(&value, "/Dhcp6/client-classes/0");
+        assert_eq!(
+            at(class, "/test"),
+            "option[1].hex == 0x000300010200000000C1"
+        );
+        assert_eq!(at(class, "/valid-lifetime"), 90);
+        assert_eq!(at(&value, "/Dhcp6/subnet6/0/subnet"), "::/0");
+    }
+
+    #[test]
+    fn a_pool_of_one_host_is_closed_to_others_and_the_other_way_round() {
+        let text = format!(
+            "interface eth0 {{ address-pool lan 60; }};\n\
+             pool lan {{ range 2001:db8:1::10 to 2001:db8:1::1f; }};\n\
+             pool own {{ range 2001:db8:1::20 to 2001:db8:1::2f; }};\n\
+             host h {{ duid {FIRST}; address-pool own 60; }};"
+        );
+        let value = translated(&text).expect("it can be said");
+        let classes = at(&value, "/Dhcp6/client-classes");
+        let test = |name: &str| {
+            let all = classes.as_array().expect("a list");
+            let class = all.iter().find(|it| at(it, "/name") == name);
+            class.map(|it| at(it, "/test").clone())
+        };
+        assert_eq!(test("pool-0"), Some(json!("not (member('host-h'))")));
+        assert_eq!(test("pool-1"), Some(json!("member('host-h')")));
+        let pools = at(&value, "/Dhcp6/shared-networks/0/subnet6/0/pools");
+        assert_eq!(at(pools, "/0/client-class"), "pool-0");
+        assert_eq!(at(pools, "/1/client-class"), "pool-1");
+    }
+
+    #[test]
+    fn what_kea_cannot_do_is_refused_with_the_reason() {
+        let refused = |text: &str| translated(text).expect_err("it cannot be said").0;
+        let host = |what: &str| format!("host h {{ duid {FIRST}; {what} }};");
+        let key = "keyinfo k { realm \"x\"; keyid 1; secret \"c2VjcmV0\"; };";
+        let text = format!("{key} {}", host("delayedkey k;"));
+        assert!(refused(&text).contains("authentication"));
+        let text = host("address 2001:db8:1::17 60; address 2001:db8:1::18 90;");
+        assert!(refused(&text).contains("several lifetimes"));
+        let text = host("address 2001:db8:1::17 0 0;");
+        assert!(refused(&text).contains("lifetime of 0"));
+        assert!(refused("pool {").contains("mistake"));
+    }
+}
