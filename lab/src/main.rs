@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use dhcp6lab::anonymise::{self, AnonymiseArguments};
 use dhcp6lab::bless::{self, BlessArguments};
+use dhcp6lab::clients::catalogue::{self, ClientsArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
 use dhcp6lab::import::{self, ImportArguments};
@@ -49,6 +50,8 @@ enum Command {
     /// Plays scenarios against the original server too, and prints how it differs from ours, as Markdown; needs
     /// the original.
     Differences(DifferencesArguments),
+    /// Lists the models of clients that scenarios can use, or prints one.
+    Clients(ClientsArguments),
     /// Keeps a server busy with many clients, and reports rates, latencies and whether every promise was kept.
     Load(LoadArguments),
     /// Plays scenarios with every server that is installed, and prints who passes what.
@@ -69,6 +72,7 @@ fn main() -> ExitCode {
         Command::Record(arguments) => record::run(&arguments, out, err),
         Command::Anonymise(arguments) => anonymise::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),
+        Command::Clients(arguments) => catalogue::run(&arguments, out, err),
         Command::Load(arguments) => load::run(&arguments, out, err),
         Command::Matrix(arguments) => matrix::run(&arguments, out, err),
         Command::Demo(arguments) => demo::run(&arguments, out, err),

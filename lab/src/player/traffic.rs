@@ -33,7 +33,7 @@ impl Player<'_> {
             self.questions.clear();
         }
         let memory = self.memories.entry(&client.name).or_default();
-        let mut datagram = compose::datagram(send, client, memory, self.xid);
+        let mut datagram = compose::datagram(send, client, memory, self.xid, self.clock);
         self.xid += 1;
         let deaf = self.foreign.is_some_and(|it| !it.hears_all_servers());
         if deaf && send.transport.to.is_none() && *datagram.destination.ip() == compose::SERVERS {
