@@ -50,7 +50,7 @@ pub enum State {
     Tests,
     /// This server does not do that, on purpose.
     Absent,
-    /// Nothing shows it.
+    /// Nothing that was played shows it.
     Uncovered,
 }
 
@@ -61,7 +61,7 @@ impl State {
         (Self::Passed, "passed"),
         (Self::Open, "not played"),
         (Self::Tests, "shown by other tests"),
-        (Self::Uncovered, "uncovered"),
+        (Self::Uncovered, "not shown by what was played"),
         (Self::Absent, "absent on purpose"),
     ];
 

@@ -29,29 +29,47 @@ pub fn html(document: &Document) -> String {
     page("dhcp6lab report", &body)
 }
 
-/// What the scenarios say of each requirement; what is absent on purpose stands at the end, folded.
+/// What the scenarios say of each requirement; what they do not show stands at the end, folded. Scenarios that are about
+/// no requirement have no such table.
 fn coverage(coverage: &Coverage, scenarios: &[Played], body: &mut String) {
+    if scenarios.iter().all(|it| it.covers.is_empty()) {
+        return;
+    }
     let _ = write!(
         body,
         "<h2 id=\"conformance\">Conformance</h2><p class=\"lead\">{}</p>",
         escape(coverage.summary().trim())
     );
-    let (absent, others): (Vec<&Shown>, Vec<&Shown>) =
-        coverage.0.iter().partition(|it| it.state == State::Absent);
-    body.push_str(TABLE);
-    others
+    let fold = |title: &str, state: State| {
+        let such: Vec<&Shown> = coverage.0.iter().filter(|it| it.state == state).collect();
+        match such.len() {
+            0 => String::new(),
+            count => format!(
+                "<details class=\"fold\"><summary>{title} ({count})</summary>{}</details>\n",
+                table(&such, scenarios)
+            ),
+        }
+    };
+    let folded = [State::Uncovered, State::Absent];
+    let shown: Vec<&Shown> = coverage
+        .0
         .iter()
-        .for_each(|it| requirement(it, scenarios, body));
-    body.push_str("</table><details class=\"fold\"><summary>Absent on purpose</summary>");
-    body.push_str(TABLE);
-    absent
-        .iter()
-        .for_each(|it| requirement(it, scenarios, body));
-    body.push_str("</table></details>\n");
+        .filter(|it| !folded.contains(&it.state))
+        .collect();
+    body.push_str(&table(&shown, scenarios));
+    body.push_str(&fold("Not shown by what was played", State::Uncovered));
+    body.push_str(&fold("Absent on purpose", State::Absent));
 }
 
-const TABLE: &str =
-    "<table><tr><th></th><th>Level</th><th>A server …</th><th>Section</th><th>Shown by</th></tr>";
+fn table(rows: &[&Shown], scenarios: &[Played]) -> String {
+    let mut html = String::from(
+        "<table><tr><th></th><th>Level</th><th>A server …</th><th>Section</th><th>Shown by</th></tr>",
+    );
+    rows.iter()
+        .for_each(|it| requirement(it, scenarios, &mut html));
+    html.push_str("</table>");
+    html
+}
 
 fn requirement(shown: &Shown, scenarios: &[Played], body: &mut String) {
     let Shown {
@@ -74,9 +92,6 @@ fn requirement(shown: &Shown, scenarios: &[Played], body: &mut String) {
         escape(&requirement.says),
         sections(&requirement.rfc),
     );
-    if by.is_empty() {
-        let _ = write!(body, "<b>{}</b> ", escape(state.name()));
-    }
     for reason in requirement.tests.iter().chain(&requirement.absent) {
         let _ = write!(body, "{} ", escape(reason));
     }
