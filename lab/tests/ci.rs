@@ -38,7 +38,7 @@ fn commands(line: &str) -> Option<Vec<&str>> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let own = words
         .iter()
-        .position(|it| *it == "dhcp6lab" || *it == "/dhcp6lab")?;
+        .rposition(|it| *it == "dhcp6lab" || *it == "/dhcp6lab")?;
     let behind = words.get(own + 1..)?;
     // In a container's command line, the name of the image is next.
     let entry = own.checked_sub(1).and_then(|it| words.get(it));
@@ -100,7 +100,11 @@ fn the_commands_are_those_of_the_lab() {
         texts(&job, &mut found);
         scripts.extend(found.into_iter().map(str::to_owned));
     }
-    let lines: Vec<String> = scripts.iter().flat_map(|it| handbook::lines(it)).collect();
+    let lines = scripts.iter().flat_map(|it| handbook::lines(it));
+    // What is in single quotes is the command line of another program.
+    let lines: Vec<String> = lines
+        .map(|line| line.split('\'').step_by(2).collect())
+        .collect();
     let mut seen = BTreeSet::new();
     for line in &lines {
         let Some(words) = commands(line) else {
