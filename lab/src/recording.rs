@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::capture;
 use crate::link::listener::Timed;
-use crate::scenario::Clients;
+use crate::scenario::{Clients, model};
 
 /// A conversation on one link, and the server that took part in it.
 #[derive(Clone, Debug)]
@@ -67,7 +67,10 @@ impl Conversation {
     pub fn load(pcap: &Path) -> Result<Self, Error> {
         let yaml = pcap.with_extension("yaml");
         let text = fs::read_to_string(&yaml).map_err(at(&yaml))?;
-        let notes: Notes = serde_yaml::from_str(&text).map_err(at(&yaml))?;
+        let mut notes: Notes = serde_yaml::from_str(&text).map_err(at(&yaml))?;
+        let folder = yaml.parent().unwrap_or(&yaml);
+        let found = notes.clients.resolve(|_, name| model::find(name, folder));
+        found.map_err(at(&yaml))?;
         let sources = &notes.origin;
         let told = [&notes.why, &sources.client, &sources.recorded, &sources.how];
         if told.iter().any(|it| it.trim().is_empty()) || sources.anonymised.trim().is_empty() {

@@ -123,6 +123,7 @@ fn check_signatures(heard: &[Timed]) {
         address: MACHINE,
         key: Some(key("good")),
         order: Vec::new(),
+        model: None,
     };
     let (mut asked, mut last_heard, mut counted) = (Vec::new(), None, None);
     for (_, datagram) in heard {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use dhcp6lab::clients::site::Site;
-use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Wants, life};
+use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Dibbler, Networkd, Wants, life};
 use dhcp6lab::recording::{Conversation, Origin};
 use rstest::rstest;
 
@@ -27,18 +27,24 @@ fn lives(client: &dyn Client, wants: Wants) {
 /// Makes a life one of the captures that `captures.rs` replays.
 fn record(said: &Conversation, folder: &Path, client: &dyn Client, wants: Wants) {
     let (program, package) = client.program();
+    let program = program.rsplit('/').next().unwrap_or(program);
     let (name, leases) = match wants {
         Wants::Address => ("address", "an address"),
         Wants::Prefix => ("prefix", "a prefix"),
         Wants::Both => ("address-and-prefix", "an address and a prefix"),
     };
-    let next = if wants.address() {
+    let next = if wants.address() && client.releases() {
         "\nAnother client gets the address afterwards."
     } else {
         ""
     };
+    let end = if client.releases() {
+        ", and gives it back"
+    } else {
+        ". It ends without a Release"
+    };
     let why = format!(
-        "{program} obtains {leases}, keeps what it has over a restart of the server, and gives it back.{next}"
+        "{program} obtains {leases}, keeps what it has over a restart of the server{end}.{next}"
     );
     let origin = Origin {
         client: format!("{program} of {package} {}", version(package)),
@@ -83,6 +89,20 @@ fn dhcpcd_keeps_its_lease_over_a_restart_of_the_server_and_gives_it_back(
     #[values(Wants::Address, Wants::Prefix, Wants::Both)] wants: Wants,
 ) {
     lives(&Dhcpcd, wants);
+}
+
+#[rstest]
+fn dibbler_keeps_its_lease_over_a_restart_of_the_server_and_gives_it_back(
+    #[values(Wants::Address, Wants::Prefix, Wants::Both)] wants: Wants,
+) {
+    lives(&Dibbler, wants);
+}
+
+#[rstest]
+fn networkd_keeps_its_lease_over_a_restart_of_the_server(
+    #[values(Wants::Address, Wants::Prefix, Wants::Both)] wants: Wants,
+) {
+    lives(&Networkd, wants);
 }
 
 /// Kea's perfdhcp plays a crowd: each exchange is a client of its own.

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use dhcp6lab::link::{Cable, Namespace};
 use dhcp6lab::load::port::{drain, exchange, now};
-use dhcp6lab::load::{Breach, Chance, Client, Crowd, Ia, IaKind, Port};
+use dhcp6lab::load::{Breach, Chance, Client, Crowd, Ia, IaKind, Pace, Patience, Port};
 use dhcp6lab::rig::server::{PATIENCE, Program, Server};
 use dhcp6lab::rig::{INTERFACE, RigError};
 use tempfile::TempDir;
@@ -33,6 +33,8 @@ const CROWDED: u16 = 96;
 const DELEGATED: u16 = 64;
 /// Clients that wait for an answer at a time.
 const WINDOW: usize = 256;
+/// After how long a client sends again what was not answered.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// How many rounds it takes until something is tried that is not tried each time.
 const CUT_SHORT_EVERY: usize = 8;
@@ -128,8 +130,13 @@ impl Lab {
         let mut chance = Chance::new(seed);
         Ok(Self {
             server,
-            port: Port::open(&cable.client, INTERFACE)?,
-            crowd: Crowd::new(clients(), WINDOW, Chance::new(chance.draw())),
+            port: Port::open(&cable.client, INTERFACE, None)?,
+            crowd: Crowd::new(
+                clients(),
+                Pace::Window(WINDOW),
+                Patience::Every(PAUSE),
+                Chance::new(chance.draw()),
+            ),
             chance,
             journal,
             start: Duration::from_millis(50),

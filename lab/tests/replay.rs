@@ -2,6 +2,7 @@
 //! default `../shared/pcaps` beside the workspace. With `-- --nocapture` the table of what came of each is printed.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use dhcp6lab::capture;
 use dhcp6lab::compose::{self, Memory};
@@ -13,7 +14,7 @@ use dhcp6lab::replay::{self, Class, Options, Played};
 use dhcp6lab::rig::live::Live;
 use dhcp6lab::rig::sim::Sim;
 use dhcp6lab::rig::{Rig, Setup};
-use dhcp6lab::scenario::{Exchange, Fields, Message, Scenario, Send, Several, Step, Transport};
+use dhcp6lab::scenario::{Exchange, Fields, Message, Scenario, Send, Step, Transport};
 
 #[path = "support/server.rs"]
 mod server;
@@ -155,9 +156,8 @@ fn leg(exchange: &Exchange, message_type: u8) -> Send {
         ..Fields::default()
     };
     if message_type == REQUEST {
-        let Several(na) = &mut fields.ia_na;
-        let Several(pd) = &mut fields.ia_pd;
-        na.iter_mut().chain(pd).for_each(|it| it.leases = None);
+        let ias = [&mut fields.ia_na, &mut fields.ia_pd].into_iter().flatten();
+        ias.flat_map(|it| &mut it.0).for_each(|it| it.leases = None);
     }
     Send {
         from: exchange.from.clone(),
@@ -203,7 +203,7 @@ fn every_imported_step_composes_to_the_recorded_octets() {
                 told_of(memory, &server);
             }
             let xid = tree.core().xid().unwrap_or_default();
-            let composed = compose::datagram(send, client, memory, xid);
+            let composed = compose::datagram(send, client, memory, xid, Duration::ZERO);
             assert_eq!(
                 composed.payload,
                 turn.datagram.payload,

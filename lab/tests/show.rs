@@ -179,3 +179,57 @@ fn what_cannot_be_shown_is_said_with_the_file() {
         assert_eq!(err.lines().count(), 1, "{err}");
     }
 }
+
+/// Real captures, if there are any: in `$DHCP6S_CAPTURES`, or beside the workspace; and that of this test.
+fn real(folder: &Path) -> Vec<Vec<u8>> {
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/pcaps");
+    let real = std::env::var_os("DHCP6S_CAPTURES").map_or(default, PathBuf::from);
+    let entries = std::fs::read_dir(real)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|it| it.path());
+    let own = file(folder, "own.pcap", &messages());
+    let files = entries
+        .filter(|it| it.extension().is_some_and(|it| it == "pcap"))
+        .chain([own]);
+    files
+        .filter_map(|it| std::fs::read(it).ok())
+        .filter(|it| it.len() < 1500)
+        .collect()
+}
+
+#[test]
+fn no_damage_to_a_capture_makes_showing_or_anonymising_it_panic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("damaged.pcap");
+    let output = folder.path().join("out.pcapng");
+    let text = |path: &Path| path.to_str().expect("text").to_owned();
+    let (path_text, output) = (text(&path), text(&output));
+    for whole in real(folder.path()) {
+        // The frames, not the headers in front: behind octet 40.
+        for at in (40..whole.len()).step_by(101) {
+            let mut damaged = whole.clone();
+            damaged[at] = damaged[at].wrapping_add(0x7f);
+            std::fs::write(&path, damaged).expect("it is written");
+            for arguments in [
+                ["--findings", &path_text],
+                ["--json", &path_text],
+                ["--hex", &path_text],
+            ] {
+                shown(&arguments);
+            }
+            let line = ["anonymise", &path_text, "-o", &output, "--seed", "any"];
+            let arguments = Anonymise::try_parse_from(line)
+                .expect("a command line")
+                .arguments;
+            dhcp6lab::anonymise::run(&arguments, &mut Vec::new(), &mut Vec::new());
+        }
+    }
+}
+
+#[derive(Parser)]
+struct Anonymise {
+    #[command(flatten)]
+    arguments: dhcp6lab::anonymise::AnonymiseArguments,
+}

@@ -1,8 +1,12 @@
 //! `dhcp6lab anonymise`: a capture that can be shown to others. Who took part is not to be seen in it any more; what
 //! they did is.
 
+mod addresses;
 mod mapping;
 mod message;
+#[cfg(test)]
+mod tests;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufWriter, Write};

@@ -93,6 +93,7 @@ pub fn clients() -> Clients {
         address: MACHINE,
         key: None,
         order: Vec::new(),
+        model: None,
         link: None,
     };
     Clients(vec![named("client", HOST), named("next", HOST + 1)])

@@ -1,4 +1,5 @@
-//! Real clients on a real link: WIDE's `dhcp6c`, ISC's `dhclient` and Roy Marples' `dhcpcd`.
+//! Real clients on a real link: WIDE's `dhcp6c`, ISC's `dhclient`, Roy Marples' `dhcpcd`, `dibbler-client` and
+//! `systemd-networkd`.
 //!
 //! A `site` is the place: a server and a client, each in a namespace, joined by a cable. A `session` is one
 //! run of a client there, from its first message to its end. `life` is what every client goes through;
@@ -13,16 +14,21 @@ use nix::sys::signal::Signal;
 use crate::clients::site::Site;
 use crate::link;
 
+pub mod catalogue;
 mod dhclient;
 mod dhcp6c;
 mod dhcpcd;
+mod dibbler;
 pub mod life;
+mod networkd;
 pub mod session;
 pub mod site;
 
 pub use dhclient::Dhclient;
 pub use dhcp6c::{AuthenticDhcp6c, Dhcp6c};
 pub use dhcpcd::Dhcpcd;
+pub use dibbler::Dibbler;
+pub use networkd::Networkd;
 
 /// What a client is to ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,6 +97,11 @@ pub trait Client: std::fmt::Debug {
 
     /// Whether it tells the system how long addresses may be used.
     fn passes_lifetimes_on(&self) -> bool;
+
+    /// Whether it gives its leases back at its end.
+    fn releases(&self) -> bool {
+        true
+    }
 
     /// Writes its files; `folder` is its own.
     ///

@@ -8,13 +8,14 @@ mod tests;
 
 use std::collections::HashMap;
 use std::net::{Ipv6Addr, SocketAddrV6};
+use std::time::Duration;
 
 use self::authentication::authentications;
 use crate::dissect::{Message as Tree, Value};
-use crate::rig::{Datagram, SERVER_DUID};
+use crate::rig::{Datagram, SERVER_ADDRESS, SERVER_DUID};
 use crate::scenario::{
-    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, RawOption, Send,
-    Several,
+    Block, Client, Code, Elapsed, Fields, Hop, Ia, Identifier, Lease, Message, Model, RawOption,
+    Send, Several, Wish,
 };
 
 /// Where clients listen (RFC 9915 §7.2).
@@ -58,12 +59,22 @@ pub struct Memory {
     xid: u32,
     last: Vec<u8>,
     server_id: Option<Vec<u8>>,
+    /// When it sent the first message with the transaction id of the last one.
+    began: Duration,
     /// By the code of the IA option and the IAID.
-    leases: HashMap<(u16, u32), Vec<Block>>,
+    ias: HashMap<(u16, u32), Given>,
     /// What the replay detection field of its last message said.
     counted: u64,
     /// The type of the last answer that was authenticated, and what its replay detection field said.
     pub(crate) heard: Option<(u8, u64)>,
+}
+
+/// What a server gave for an IA.
+#[derive(Clone, Debug, Default)]
+struct Given {
+    t1: u32,
+    t2: u32,
+    leases: Vec<Lease>,
 }
 
 impl Memory {
@@ -74,23 +85,31 @@ impl Memory {
             .map(|it| it.octets.clone())
             .or(self.server_id.take());
         for option in &answer.options.list {
-            let Value::Ia { iaid, options, .. } = &option.value else {
+            let Value::Ia {
+                iaid,
+                t1,
+                t2,
+                options,
+            } = &option.value
+            else {
                 continue;
             };
             let listed = options.list.iter().filter_map(|it| listed(&it.value));
             // One with a valid lifetime of 0 is taken, not given.
-            let given = listed.filter(|it| it.valid > 0).map(|it| it.block);
-            let given: Vec<Block> = given.collect();
-            if !given.is_empty() {
-                self.leases.insert((option.code, *iaid), given);
+            let leases: Vec<Lease> = listed.filter(|it| it.valid > 0).collect();
+            if !leases.is_empty() {
+                let (t1, t2) = (*t1, *t2);
+                self.ias
+                    .insert((option.code, *iaid), Given { t1, t2, leases });
             }
         }
     }
 
-    /// The leases that the client was last given in an IA, by the code of its option.
-    pub(crate) fn held(&self, code: u16, iaid: u32) -> &[Block] {
-        let held = self.leases.get(&(code, iaid));
-        held.map_or(&[], Vec::as_slice)
+    /// What it was last given in an IA with that option code and IAID.
+    pub(crate) fn held(&self, code: u16, iaid: u32) -> Vec<Block> {
+        let given = self.ias.get(&(code, iaid));
+        let leases = given.iter().flat_map(|it| &it.leases);
+        leases.map(|it| it.block).collect()
     }
 
     /// The server's DUID: the one that answered last, or the one that every server of the lab has.
@@ -110,17 +129,32 @@ fn listed(value: &Value) -> Option<Lease> {
     })
 }
 
-/// The datagram of a `send` step. `fresh` is the transaction id of a message that does not say its own.
+/// The datagram of a `send` step. `fresh` is the transaction id of a message that does not say its own, `now` the time
+/// since any common beginning.
 #[must_use]
-pub fn datagram(send: &Send, client: &Client, memory: &mut Memory, fresh: u32) -> Datagram {
+pub fn datagram(
+    send: &Send,
+    client: &Client,
+    memory: &mut Memory,
+    fresh: u32,
+    now: Duration,
+) -> Datagram {
     let octets = match &send.message {
-        Message::Client(message_type, fields) => {
-            memory.xid = match fields.xid {
+        Message::Client(message_type, said) => {
+            let fields = match model(client) {
+                Some(model) => &model.complete(*message_type, said),
+                None => said,
+            };
+            let xid = match fields.xid {
                 Some(xid) => xid,
-                None if fields.same_xid => memory.xid,
+                None if fields.same_xid == Some(true) && !memory.last.is_empty() => memory.xid,
                 None => fresh,
             };
-            message(*message_type, fields, client, memory)
+            if xid != memory.xid {
+                memory.began = now;
+            }
+            memory.xid = xid;
+            message(*message_type, fields, client, memory, now)
         }
         Message::Relay(message_type, hop) => {
             relay_level(*message_type, hop, 0, client.address, None, None)
@@ -149,26 +183,48 @@ fn with_elapsed(message: &[u8], elapsed: u16) -> Vec<u8> {
     octets
 }
 
-/// Options in the order of these codes; those whose code is not among them follow as they are.
+/// Options in the order of these codes, of which the last one of its kind stands for all that are left of it; those
+/// whose code is not among them follow as they are.
 fn ordered(mut options: Vec<Vec<u8>>, order: &[Code]) -> Vec<Vec<u8>> {
     let mut first = Vec::new();
-    for code in order {
-        let code = code.0.to_be_bytes();
-        if let Some(index) = options.iter().position(|it| it.starts_with(&code)) {
+    for (place, code) in order.iter().enumerate() {
+        let is_last = !order.iter().skip(place + 1).any(|it| it == code);
+        while let Some(index) = options.iter().position(|it| has_code(it, *code)) {
             first.push(options.remove(index));
+            if !is_last {
+                break;
+            }
         }
     }
     first.append(&mut options);
     first
 }
 
-/// Wraps a message in its relay levels and addresses it.
+fn has_code(option: &[u8], code: Code) -> bool {
+    option.starts_with(&code.0.to_be_bytes())
+}
+
+fn model(client: &Client) -> Option<&Model> {
+    client.model.as_ref().map(|it| it.model.as_ref())
+}
+
+/// Wraps a message in its relay levels and addresses it: as the step says, else as is typical of the client.
 fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
     let (mut from, mut port, mut to) = (client.address, CLIENT_PORT, AGENTS_AND_SERVERS);
+    let said = &send.transport;
+    let (mut source, mut relay) = (said.source.clone(), said.relay.as_deref());
+    if let (Some(model), Message::Client(message_type, _)) = (model(client), &send.message) {
+        source.address = source.address.or(model.source.address);
+        source.port = source.port.or(model.source.port);
+        relay = relay.or(Some(&model.relay));
+        if model.unicast.0.iter().any(|it| it.0 == *message_type) {
+            to = SERVER_ADDRESS;
+        }
+    }
     if matches!(send.message, Message::Relay(..)) {
         (from, port, to) = (agent_address(0), SERVER_PORT, SERVERS);
     }
-    for (index, hop) in send.transport.relay.iter().rev().enumerate() {
+    for (index, hop) in relay.unwrap_or_default().iter().rev().enumerate() {
         let below = Some(port).filter(|it| index > 0 && *it != SERVER_PORT);
         octets = relay_level(RELAY_FORWARD, hop, index, from, below, Some(&octets));
         port = hop.port.unwrap_or(SERVER_PORT);
@@ -180,11 +236,10 @@ fn travel(send: &Send, client: &Client, mut octets: Vec<u8>) -> Datagram {
         }
         to = SERVERS;
     }
-    let source = &send.transport.source;
     let at = |address, port| SocketAddrV6::new(address, port, 0, 0);
     Datagram {
         source: at(source.address.unwrap_or(from), source.port.unwrap_or(port)),
-        destination: at(send.transport.to.map_or(to, |it| it.0), SERVER_PORT),
+        destination: at(said.to.map_or(to, |it| it.0), SERVER_PORT),
         payload: octets,
     }
 }
@@ -228,7 +283,13 @@ fn relay_level(
 }
 
 /// A message between client and server.
-fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memory) -> Vec<u8> {
+fn message(
+    message_type: u8,
+    fields: &Fields,
+    client: &Client,
+    memory: &mut Memory,
+    now: Duration,
+) -> Vec<u8> {
     let mut options = Vec::new();
     let own = Several(vec![Identifier::Own]);
     for id in &fields.client_id.as_ref().unwrap_or(&own).0 {
@@ -243,10 +304,19 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memo
     for id in &fields.server_id.as_ref().unwrap_or(&usual).0 {
         options.push(option(SERVER_ID, identifier(id, client, memory)));
     }
-    if let Elapsed::Hundredths(time) = fields.elapsed.unwrap_or(Elapsed::Hundredths(0)) {
-        options.push(option(ELAPSED_TIME, &time.to_be_bytes()));
+    let elapsed = match fields.elapsed {
+        None => Some(0),
+        Some(Elapsed::Absent) => None,
+        Some(Elapsed::Is(value)) => Some(value),
+        Some(Elapsed::Counted(unit)) => {
+            let units = now.saturating_sub(memory.began).as_millis() / unit.as_millis();
+            Some(u16::try_from(units).unwrap_or(u16::MAX))
+        }
+    };
+    if let Some(elapsed) = elapsed {
+        options.push(option(ELAPSED_TIME, &elapsed.to_be_bytes()));
     }
-    if fields.rapid_commit {
+    if fields.rapid_commit == Some(true) {
         options.push(option(RAPID_COMMIT, &[]));
     }
     if let Some(codes) = &fields.oro {
@@ -258,18 +328,21 @@ fn message(message_type: u8, fields: &Fields, client: &Client, memory: &mut Memo
         (IA_TA, &fields.ia_ta),
         (IA_PD, &fields.ia_pd),
     ] {
-        for ia in &ias.0 {
+        for ia in ias.iter().flat_map(|it| &it.0) {
             for iaid in (ia.iaid..=u32::MAX).take(ia.count.unwrap_or(1) as usize) {
                 options.push(ia_option(message_type, code, ia, iaid, memory));
             }
         }
     }
-    options.extend(fields.options.iter().map(raw));
+    options.extend(fields.options.iter().flatten().map(raw));
     let authentications = authentications(message_type, fields, client, memory);
     options.extend(authentications.iter().map(|it| it.option.clone()));
+    if let Some(codes) = &fields.without {
+        options.retain(|it| !codes.0.iter().any(|code| has_code(it, *code)));
+    }
     let order = fields.order.as_ref().map_or(&client.order, |it| &it.0);
     options = ordered(options, order);
-    if fields.reverse {
+    if fields.reverse == Some(true) {
         options.reverse();
     }
     let [_, xid @ ..] = memory.xid.to_be_bytes();
@@ -291,28 +364,39 @@ fn identifier<'a>(id: &'a Identifier, client: &'a Client, memory: &'a Memory) ->
 }
 
 fn ia_option(message_type: u8, code: u16, ia: &Ia, iaid: u32, memory: &Memory) -> Vec<u8> {
+    let given = memory.ias.get(&(code, iaid));
     let mut octets = iaid.to_be_bytes().to_vec();
     if code != IA_TA {
-        octets.extend(ia.t1.to_be_bytes());
-        octets.extend(ia.t2.to_be_bytes());
+        // Who solicits has nothing, or gives up what it had.
+        let given = given.filter(|_| message_type != SOLICIT);
+        octets.extend(written(ia.t1, given.map_or(0, |it| it.t1)).to_be_bytes());
+        octets.extend(written(ia.t2, given.map_or(0, |it| it.t2)).to_be_bytes());
     }
     match &ia.leases {
         Some(leases) => octets.extend(leases.0.iter().flat_map(lease_option)),
         None => {
             let names_leases = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE];
-            let held = memory.leases.get(&(code, iaid));
-            let held = held.filter(|_| names_leases.contains(&message_type));
-            octets.extend(held.into_iter().flatten().flat_map(|it| {
-                lease_option(&Lease {
-                    preferred: ia.preferred,
-                    valid: ia.valid,
-                    ..Lease::from(*it)
-                })
-            }));
+            let given = given.filter(|_| names_leases.contains(&message_type));
+            for lease in given.iter().flat_map(|it| &it.leases) {
+                octets.extend(lease_option(&Lease {
+                    preferred: written(ia.preferred, lease.preferred),
+                    valid: written(ia.valid, lease.valid),
+                    ..Lease::from(lease.block)
+                }));
+            }
         }
     }
-    octets.extend(ia.options.iter().flat_map(raw));
+    octets.extend(ia.options.iter().flatten().flat_map(raw));
     option(code, &octets)
+}
+
+/// A time as a client writes it that was given one.
+fn written(wish: Option<Wish>, given: u32) -> u32 {
+    match wish {
+        None => 0,
+        Some(Wish::Secs(secs)) => secs,
+        Some(Wish::Given) => given,
+    }
 }
 
 fn lease_option(lease: &Lease) -> Vec<u8> {

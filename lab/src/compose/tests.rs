@@ -12,6 +12,7 @@ fn client() -> Client {
         address: "fe80::c1".parse().expect("an address"),
         key: None,
         order: Vec::new(),
+        model: None,
         link: None,
     }
 }
@@ -20,12 +21,12 @@ fn sent(message: Message, relay: Vec<Hop>) -> Datagram {
     let send = Send {
         from: "first".into(),
         transport: Transport {
-            relay,
+            relay: Some(relay),
             ..Transport::default()
         },
         message,
     };
-    datagram(&send, &client(), &mut Memory::default(), 7)
+    datagram(&send, &client(), &mut Memory::default(), 7, Duration::ZERO)
 }
 
 fn solicit(fields: Fields) -> Tree {
@@ -71,7 +72,7 @@ fn options_come_in_the_order_of_the_message_else_of_the_client() {
             transport: Transport::default(),
             message,
         };
-        let datagram = datagram(&send, &client, &mut Memory::default(), 7);
+        let datagram = datagram(&send, &client, &mut Memory::default(), 7, Duration::ZERO);
         codes(&dissect::message(&datagram.payload))
     };
     assert_eq!(say(None), [OPTION_REQUEST, CLIENT_ID, ELAPSED_TIME]);
@@ -95,6 +96,78 @@ fn a_relay_agent_orders_its_options_too() {
     assert_eq!(codes(&tree), [RELAY_MESSAGE, INTERFACE_ID]);
 }
 
+/// The datagrams of a client that says this, one message after the other, with the server's answers between.
+fn dialogue(says: &[(u64, u8, &str)], answer: &[u8]) -> Vec<Datagram> {
+    let mut memory = Memory::default();
+    let mut say = |(secs, message_type, fields): &(u64, u8, &str)| {
+        let fields = serde_yaml::from_str(fields).expect("fields");
+        let send = Send {
+            from: "first".into(),
+            transport: Transport::default(),
+            message: Message::Client(*message_type, fields),
+        };
+        let now = Duration::from_secs(*secs);
+        let said = datagram(
+            &send,
+            &client(),
+            &mut memory,
+            message_type.to_owned().into(),
+            now,
+        );
+        memory.learn(&dissect::message(answer));
+        said
+    };
+    says.iter().map(&mut say).collect()
+}
+
+#[test]
+fn elapsed_time_is_counted_from_the_first_message_with_its_transaction_id() {
+    let says = [
+        (5, 1, "{ elapsed: counted }"),
+        (7, 1, "{ elapsed: counted, same_xid: true }"),
+        (8, 1, "{ elapsed: counted-in-seconds, same_xid: true }"),
+        (9, 3, "{ elapsed: counted }"),
+        (3000, 3, "{ elapsed: counted, same_xid: true }"),
+    ];
+    let said = dialogue(&says, &[7, 0, 0, 0]);
+    let times = said.iter().map(|it| {
+        let tree = dissect::message(&it.payload);
+        tree.options.first(ELAPSED_TIME).map(|it| it.value.clone())
+    });
+    let expected = [0, 200, 3, 0, 65535].map(|it| Some(Value::Number(it)));
+    assert_eq!(times.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_was_given_is_said_again_but_in_a_solicit() {
+    let ia = [0, 3, 0, 40, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 8, 0, 5, 0, 24];
+    let address = [&[0x20; 16][..], &[0, 0, 0, 1, 0, 0, 0, 2]].concat();
+    let answer = [&[7, 0, 0, 7][..], &ia, &address].concat();
+    let fields = "{ ia_na: { iaid: 1, t1: given, t2: given, preferred: given, valid: given } }";
+    let said = dialogue(&[(0, 3, fields), (0, 5, fields), (0, 1, fields)], &answer);
+    let nothing = [0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+    assert!(said[0].payload.ends_with(&nothing));
+    assert!(said[1].payload.ends_with(&answer[4..]));
+    assert!(said[2].payload.ends_with(&nothing));
+}
+
+#[test]
+fn an_option_may_be_left_out_whatever_else_is_said() {
+    let fields = "{ without: [client-id, ia-na], ia_na: [{ iaid: 1 }, { iaid: 2 }], oro: 23 }";
+    let said = dialogue(&[(0, 1, fields)], &[7, 0, 0, 0]);
+    let tree = dissect::message(&said[0].payload);
+    assert_eq!(codes(&tree), [ELAPSED_TIME, OPTION_REQUEST]);
+}
+
+#[test]
+fn the_last_place_of_a_kind_is_that_of_all_that_are_left() {
+    let ias = "ia_na: [{ iaid: 1 }, { iaid: 2 }, { iaid: 3 }]";
+    let fields = format!("{{ order: [ia-na, elapsed-time, ia-na], {ias} }}");
+    let said = dialogue(&[(0, 1, &fields)], &[7, 0, 0, 0]);
+    let tree = dissect::message(&said[0].payload);
+    assert_eq!(codes(&tree), [IA_NA, ELAPSED_TIME, IA_NA, IA_NA, CLIENT_ID]);
+}
+
 #[test]
 fn a_message_is_said_again_with_another_elapsed_time_and_nothing_else() {
     let mut memory = Memory::default();
@@ -104,10 +177,10 @@ fn a_message_is_said_again_with_another_elapsed_time_and_nothing_else() {
             transport: Transport::default(),
             message,
         };
-        datagram(&send, &client(), &mut memory, 7).payload
+        datagram(&send, &client(), &mut memory, 7, Duration::ZERO).payload
     };
     let fields = Fields {
-        reverse: true,
+        reverse: Some(true),
         ..Fields::default()
     };
     let first = say(Message::Client(1, fields));
@@ -138,15 +211,15 @@ fn leases_are_carried_forward_with_the_lifetimes_that_the_step_says() {
     let ia = Ia {
         iaid: 1,
         count: None,
-        t1: 0,
-        t2: 0,
+        t1: None,
+        t2: None,
         leases: None,
-        preferred: 3,
-        valid: 4,
-        options: vec![],
+        preferred: Some(Wish::Secs(3)),
+        valid: Some(Wish::Secs(4)),
+        options: None,
     };
     let fields = Fields {
-        ia_na: Several(vec![ia]),
+        ia_na: Some(Several(vec![ia])),
         ..Fields::default()
     };
     let send = Send {
@@ -154,7 +227,7 @@ fn leases_are_carried_forward_with_the_lifetimes_that_the_step_says() {
         transport: Transport::default(),
         message: Message::Client(5, fields),
     };
-    let octets = datagram(&send, &client(), &mut memory, 7).payload;
+    let octets = datagram(&send, &client(), &mut memory, 7, Duration::ZERO).payload;
     let address = [&[0x20; 16][..], &[0, 0, 0, 3, 0, 0, 0, 4]].concat();
     assert!(octets.ends_with(&address), "{octets:02x?}");
 }
@@ -177,13 +250,13 @@ fn an_option_may_lie_about_its_length() {
     let tree = solicit(Fields {
         elapsed: Some(Elapsed::Absent),
         client_id: Some(Several(vec![])),
-        options: vec![RawOption {
+        options: Some(vec![RawOption {
             code: Code(7),
             hex: Hex(vec![5]),
             text: String::new(),
             zeros: 0,
             length: Some(2),
-        }],
+        }]),
         ..Fields::default()
     });
     assert!(tree.options.list.is_empty());
@@ -228,12 +301,12 @@ fn ia() -> impl Strategy<Value = Ia> {
     (any::<[u32; 3]>(), leases).prop_map(|([iaid, t1, t2], leases)| Ia {
         iaid,
         count: None,
-        t1,
-        t2,
+        t1: Some(Wish::Secs(t1)),
+        t2: Some(Wish::Secs(t2)),
         leases: Some(Several(leases)),
-        preferred: 0,
-        valid: 0,
-        options: vec![],
+        preferred: None,
+        valid: None,
+        options: None,
     })
 }
 
@@ -252,12 +325,12 @@ fn read_back(option: &Opt) -> Option<Ia> {
     Some(Ia {
         iaid: *iaid,
         count: None,
-        t1: *t1,
-        t2: *t2,
+        t1: Some(Wish::Secs(*t1)),
+        t2: Some(Wish::Secs(*t2)),
         leases: Some(Several(leases.collect::<Option<_>>()?)),
-        preferred: 0,
-        valid: 0,
-        options: vec![],
+        preferred: None,
+        valid: None,
+        options: None,
     })
 }
 
@@ -274,11 +347,11 @@ proptest! {
     ) {
         let fields = Fields {
             xid: Some(xid),
-            elapsed: Some(Elapsed::Hundredths(time)),
+            elapsed: Some(Elapsed::Is(time)),
             oro: Some(Several(requested.iter().copied().map(Code).collect())),
-            ia_na: Several(ia_na.clone()),
-            ia_pd: Several(ia_pd.clone()),
-            reverse,
+            ia_na: Some(Several(ia_na.clone())),
+            ia_pd: Some(Several(ia_pd.clone())),
+            reverse: Some(reverse),
             ..Fields::default()
         };
         let datagram = sent(Message::Client(message_type, fields), vec![]);
@@ -327,7 +400,7 @@ mod authenticated {
                 transport: Transport::default(),
                 message: Message::Client(*message_type, fields.clone()),
             };
-            datagram(&send, &client, &mut memory, 7).payload
+            datagram(&send, &client, &mut memory, 7, Duration::ZERO).payload
         };
         messages.iter().map(say).collect()
     }
@@ -399,7 +472,7 @@ mod authenticated {
     #[test]
     fn a_mac_covers_the_options_behind_it() {
         let reversed = Fields {
-            reverse: true,
+            reverse: Some(true),
             ..Fields::default()
         };
         let said = said(&[(3, reversed)]);

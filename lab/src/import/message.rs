@@ -4,13 +4,14 @@
 //! octets. Each is composed before it is believed.
 
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 use crate::compose::{self, Memory};
 use crate::dissect::{self, Head, Message as Tree, Opt, Value};
 use crate::rig::Datagram;
 use crate::scenario::{
     Client, Code, Elapsed, Fields, Hex, Hop, Ia, Identifier, Lease, Message, Opaque, RawOption,
-    Send, Several, Source, Target, Transport,
+    Send, Several, Source, Target, Transport, Wish,
 };
 
 const REQUEST: u8 = 3;
@@ -58,7 +59,8 @@ pub(super) fn send(datagram: &Datagram, context: &Context<'_>) -> (Send, Memory)
             message,
         };
         let mut memory = context.memory.clone();
-        if compose::datagram(&send, context.client, &mut memory, fresh).payload == datagram.payload
+        if compose::datagram(&send, context.client, &mut memory, fresh, Duration::ZERO).payload
+            == datagram.payload
         {
             return (send, memory);
         }
@@ -74,13 +76,13 @@ pub(super) fn send(datagram: &Datagram, context: &Context<'_>) -> (Send, Memory)
                 context.taken,
             ),
             to: target(datagram, compose::AGENTS_AND_SERVERS),
-            relay: Vec::new(),
+            relay: None,
             on: None,
         },
         message: Message::Raw(datagram.payload.clone()),
     };
     let mut memory = context.memory.clone();
-    let _ = compose::datagram(&send, context.client, &mut memory, fresh);
+    let _ = compose::datagram(&send, context.client, &mut memory, fresh, Duration::ZERO);
     (send, memory)
 }
 
@@ -116,7 +118,7 @@ fn fields(tree: &Tree, xid: u32, context: &Context<'_>) -> (Fields, Vec<u16>) {
         r#type: dissect::message_type(&tree.name().to_lowercase())
             .is_none()
             .then_some(tree.message_type),
-        same_xid: context.last_xid == Some(xid),
+        same_xid: (context.last_xid == Some(xid)).then_some(true),
         append: append(tree),
         elapsed: Some(Elapsed::Absent),
         ..Fields::default()
@@ -134,21 +136,23 @@ fn fields(tree: &Tree, xid: u32, context: &Context<'_>) -> (Fields, Vec<u16>) {
             }),
             (ELAPSED_TIME, Value::Number(time)) if fields.elapsed == Some(Elapsed::Absent) => {
                 let time = u16::try_from(*time).unwrap_or(u16::MAX);
-                fields.elapsed = Some(Elapsed::Hundredths(time));
+                fields.elapsed = Some(Elapsed::Is(time));
             }
-            (RAPID_COMMIT, Value::Empty) if !fields.rapid_commit => fields.rapid_commit = true,
+            (RAPID_COMMIT, Value::Empty) if fields.rapid_commit.is_none() => {
+                fields.rapid_commit = Some(true);
+            }
             (OPTION_REQUEST, Value::Codes(codes)) if fields.oro.is_none() => {
                 fields.oro = Some(Several(codes.iter().copied().map(Code).collect()));
             }
             (IA_NA | IA_TA | IA_PD, _) => match ia(tree.message_type, option, context.memory) {
                 Some(ia) => match option.code {
-                    IA_NA => fields.ia_na.0.push(ia),
-                    IA_TA => fields.ia_ta.0.push(ia),
-                    _ => fields.ia_pd.0.push(ia),
+                    IA_NA => fields.ia_na.get_or_insert_default().0.push(ia),
+                    IA_TA => fields.ia_ta.get_or_insert_default().0.push(ia),
+                    _ => fields.ia_pd.get_or_insert_default().0.push(ia),
                 },
-                None => fields.options.push(raw(option)),
+                None => fields.options.get_or_insert_default().push(raw(option)),
             },
-            _ => fields.options.push(raw(option)),
+            _ => fields.options.get_or_insert_default().push(raw(option)),
         }
     }
     if client_ids != [Identifier::Own] {
@@ -159,7 +163,7 @@ fn fields(tree: &Tree, xid: u32, context: &Context<'_>) -> (Fields, Vec<u16>) {
     if server_ids != usual {
         fields.server_id = Some(Several(server_ids));
     }
-    if fields.elapsed == Some(Elapsed::Hundredths(0)) {
+    if fields.elapsed == Some(Elapsed::Is(0)) {
         fields.elapsed = None;
     }
     let codes = tree.options.list.iter().map(|it| it.code).collect();
@@ -172,11 +176,11 @@ fn options_alone(tree: &Tree, xid: u32, context: &Context<'_>) -> Fields {
         r#type: dissect::message_type(&tree.name().to_lowercase())
             .is_none()
             .then_some(tree.message_type),
-        same_xid: context.last_xid == Some(xid),
+        same_xid: (context.last_xid == Some(xid)).then_some(true),
         client_id: Some(Several(Vec::new())),
         server_id: Some(Several(Vec::new())),
         elapsed: Some(Elapsed::Absent),
-        options: tree.options.list.iter().map(raw).collect(),
+        options: Some(tree.options.list.iter().map(raw).collect()),
         order: Some(Several(Vec::new())),
         append: append(tree),
         ..Fields::default()
@@ -197,25 +201,23 @@ fn ia(message_type: u8, option: &Opt, memory: &Memory) -> Option<Ia> {
         return None;
     }
     let leases: Vec<Lease> = options.list.iter().map_while(lease).collect();
-    let others = options.list.iter().skip(leases.len()).map(raw).collect();
+    let others: Vec<RawOption> = options.list.iter().skip(leases.len()).map(raw).collect();
+    // What is not said is 0, or nothing.
+    let time = |secs| (secs > 0).then_some(Wish::Secs(secs));
     let mut ia = Ia {
-        iaid,
-        count: None,
-        t1,
-        t2,
-        leases: None,
-        preferred: 0,
-        valid: 0,
-        options: others,
+        t1: time(t1),
+        t2: time(t2),
+        options: (!others.is_empty()).then_some(others),
+        ..Ia::with_iaid(iaid)
     };
     let names = [REQUEST, CONFIRM, RENEW, REBIND, RELEASE, DECLINE].contains(&message_type);
     let held = memory.held(option.code, iaid);
-    let held = if names { held } else { &[] };
+    let held = if names { held } else { Vec::new() };
     let lifetimes = leases.first().map_or((0, 0), |it| (it.preferred, it.valid));
     let carried = |it: &Lease| it.options.is_empty() && (it.preferred, it.valid) == lifetimes;
     let blocks = leases.iter().map(|it| it.block);
-    if blocks.eq(held.iter().copied()) && leases.iter().all(carried) {
-        (ia.preferred, ia.valid) = lifetimes;
+    if blocks.eq(held) && leases.iter().all(carried) {
+        (ia.preferred, ia.valid) = (time(lifetimes.0), time(lifetimes.1));
     } else {
         ia.leases = Some(Several(leases));
     }
@@ -310,7 +312,7 @@ fn transport(datagram: &Datagram, context: &Context<'_>) -> (Vec<u8>, Transport)
     let transport = Transport {
         source: source(datagram, usual, port, context.taken),
         to: target(datagram, to),
-        relay,
+        relay: (!relay.is_empty()).then_some(relay),
         on: None,
     };
     (octets.to_vec(), transport)

@@ -59,6 +59,7 @@ pub(super) fn clients(dialogue: &Dialogue, taken: &[Ipv6Addr]) -> Vec<Client> {
         let turns = dialogue.turns.iter().filter(|it| it.client == index);
         let orders: Vec<Vec<u16>> = turns.filter_map(codes).collect();
         Client {
+            model: None,
             name: party.name.clone(),
             duid: match party.duid.as_slice() {
                 [] => duid,
@@ -225,7 +226,7 @@ impl Writer<'_> {
                     ..send.clone()
                 };
                 let mut memory = self.memories[turn.client].clone();
-                let composed = compose::datagram(&again, client, &mut memory, 0);
+                let composed = compose::datagram(&again, client, &mut memory, 0, Duration::ZERO);
                 if composed.payload == turn.datagram.payload {
                     return (again, memory, true);
                 }
@@ -304,7 +305,7 @@ impl Writer<'_> {
         turns.iter().zip(index..).all(|(turn, index)| {
             let send = leg(exchange, turn.message_type);
             let xid = turn.tree().core().xid().unwrap_or_default();
-            let composed = compose::datagram(&send, client, &mut memory, xid);
+            let composed = compose::datagram(&send, client, &mut memory, xid, Duration::ZERO);
             if let Some(answer) = self.dialogue.chosen(index) {
                 memory.learn(dissect::message(&answer.datagram.payload).core());
             }
@@ -333,14 +334,15 @@ fn as_exchange(solicit: &Send, request: &Send) -> Option<Exchange> {
     if !plain(one) || !plain(two) {
         return None;
     }
-    let merged = |one: &Several<crate::scenario::Ia>, two: &Several<crate::scenario::Ia>| {
-        let pairs = one.0.iter().zip(&two.0);
+    type Ias = Option<Several<crate::scenario::Ia>>;
+    let merged = |one: &Ias, two: &Ias| -> Ias {
+        let pairs = one.as_ref()?.0.iter().zip(&two.as_ref()?.0);
         let ias = pairs.map(|(one, two)| crate::scenario::Ia {
             preferred: two.preferred,
             valid: two.valid,
             ..one.clone()
         });
-        Several(ias.collect())
+        Some(Several(ias.collect()))
     };
     Some(Exchange {
         from: solicit.from.clone(),
@@ -413,5 +415,11 @@ impl Calendar {
 
 /// The datagram of a step, of a client that knows what the live server told it.
 pub(super) fn datagram(said: &Said, clients: &[Client], memory: &mut Memory, xid: u32) -> Datagram {
-    compose::datagram(&said.send, &clients[said.client], memory, xid)
+    compose::datagram(
+        &said.send,
+        &clients[said.client],
+        memory,
+        xid,
+        Duration::ZERO,
+    )
 }

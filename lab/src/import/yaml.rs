@@ -7,7 +7,7 @@ use super::words::hex;
 use crate::dissect::{self, message_name, option_name};
 use crate::scenario::{
     Client, Code, Elapsed, Exchange, Expected, Fields, Hop, Ia, Identifier, Lease, Message, Opaque,
-    RawOption, Send, Several, Source, Span, Target, Transport,
+    RawOption, Send, Several, Source, Span, Target, Transport, Wish,
 };
 
 /// The columns of a file.
@@ -305,8 +305,8 @@ fn transport(transport: &Transport) -> Vec<(&'static str, Node)> {
         };
         entries.push(("to", text));
     }
-    if !transport.relay.is_empty() {
-        let hops = transport.relay.iter().map(hop).collect();
+    if let Some(relay) = transport.relay.as_ref().filter(|it| !it.is_empty()) {
+        let hops = relay.iter().map(hop).collect();
         entries.push(("relay", Node::List(hops)));
     }
     entries
@@ -326,7 +326,7 @@ fn exchange(exchange: &Exchange) -> Node {
     entries.extend(exchange.oro.as_ref().map(|it| ("oro", several(it, code))));
     entries.extend(ias("ia_na", &exchange.ia_na));
     entries.extend(ias("ia_pd", &exchange.ia_pd));
-    entries.extend(options(&exchange.options));
+    entries.extend(exchange.options.as_deref().and_then(options));
     Node::Map(entries)
 }
 
@@ -334,7 +334,7 @@ fn fields(fields: &Fields) -> Node {
     let mut entries = Vec::new();
     let truth = || Node::Plain("true".to_owned());
     entries.extend(fields.r#type.map(|it| ("type", Node::number(it))));
-    if fields.same_xid {
+    if fields.same_xid == Some(true) {
         entries.push(("same_xid", truth()));
     }
     let ids = |it: &Several<Identifier>| several(it, identifier);
@@ -343,18 +343,20 @@ fn fields(fields: &Fields) -> Node {
     entries.extend(fields.elapsed.map(|it| {
         let text = match it {
             Elapsed::Absent => "none".to_owned(),
-            Elapsed::Hundredths(time) => time.to_string(),
+            Elapsed::Is(time) => time.to_string(),
+            Elapsed::Counted(unit) if unit.as_secs() > 0 => "counted-in-seconds".to_owned(),
+            Elapsed::Counted(_) => "counted".to_owned(),
         };
         ("elapsed", Node::Plain(text))
     }));
-    if fields.rapid_commit {
+    if fields.rapid_commit == Some(true) {
         entries.push(("rapid_commit", truth()));
     }
     entries.extend(fields.oro.as_ref().map(|it| ("oro", several(it, code))));
     entries.extend(ias("ia_na", &fields.ia_na));
     entries.extend(ias("ia_ta", &fields.ia_ta));
     entries.extend(ias("ia_pd", &fields.ia_pd));
-    entries.extend(options(&fields.options));
+    entries.extend(fields.options.as_deref().and_then(options));
     entries.extend(fields.order.as_ref().map(|it| ("order", several(it, code))));
     entries.extend(
         fields
@@ -393,22 +395,28 @@ fn codes(codes: &[Code]) -> Node {
     Node::List(codes.iter().map(code).collect())
 }
 
-fn ias(key: &'static str, ias: &Several<Ia>) -> Option<(&'static str, Node)> {
-    (!ias.0.is_empty()).then(|| (key, several(ias, ia)))
+fn ias(key: &'static str, ias: &Option<Several<Ia>>) -> Option<(&'static str, Node)> {
+    let ias = ias.as_ref().filter(|it| !it.0.is_empty())?;
+    Some((key, several(ias, ia)))
 }
 
 fn ia(ia: &Ia) -> Node {
     let mut entries = vec![("iaid", Node::number(ia.iaid))];
     let numbers = [("t1", ia.t1), ("t2", ia.t2)];
     let lifetimes = [("preferred", ia.preferred), ("valid", ia.valid)];
-    let some = |numbers: [(&'static str, u32); 2]| {
-        let some = numbers.into_iter().filter(|it| it.1 > 0);
-        some.map(|(key, number)| (key, Node::number(number)))
+    let some = |numbers: [(&'static str, Option<Wish>); 2]| {
+        let said = numbers
+            .into_iter()
+            .filter_map(|(key, wish)| Some((key, wish?)));
+        said.map(|(key, wish)| match wish {
+            Wish::Secs(secs) => (key, Node::number(secs)),
+            Wish::Given => (key, Node::Plain("given".to_owned())),
+        })
     };
     entries.extend(some(numbers));
     entries.extend(ia.leases.as_ref().map(|it| ("leases", several(it, lease))));
     entries.extend(some(lifetimes));
-    entries.extend(options(&ia.options));
+    entries.extend(ia.options.as_deref().and_then(options));
     Node::Map(entries)
 }
 

@@ -76,6 +76,7 @@ mod tests {
                 secret: Secret(secret.into()),
             }),
             order: Vec::new(),
+            model: None,
             link: None,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::load::message::{Answer, Block, Ia, Kind, Writer};
+use crate::load::message::{Answer, Block, Ia, IaKind, Kind, Writer};
 
 /// A lease that a client believes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +43,10 @@ pub enum Step {
     Ignored,
     /// The client takes the offer, so it has a Request to send.
     Requests,
-    /// The client has what it wanted, or cannot have it.
+    /// The client has what it wanted.
     Over,
+    /// The server says that it cannot have it.
+    Refused,
 }
 
 /// What a client sets out to do.
@@ -55,10 +57,18 @@ pub enum Intent {
         /// Whether it asks for two.
         rapid_commit: bool,
     },
+    /// To know whether its addresses fit the link.
+    Confirm,
     /// To keep what it has.
     Renew,
+    /// To keep what it has, by whatever server.
+    Rebind,
     /// To give back what it has.
     Release,
+    /// To say that somebody else uses its addresses.
+    Decline,
+    /// To get configuration alone.
+    Inform,
 }
 
 /// What a client waits for an answer to.
@@ -120,10 +130,15 @@ impl Client {
     pub fn begin(&mut self, intent: Intent, transaction: u32, now: Duration) {
         self.leases.retain(|lease| lease.is_in_force(now));
         let held = || self.leases.iter().map(|lease| (lease.ia, lease.block));
+        let addresses = || held().filter(|(ia, _)| ia.kind == IaKind::Na);
         let (kind, listed) = match intent {
             Intent::Acquire { .. } => (Kind::Solicit, Vec::new()),
+            Intent::Confirm => (Kind::Confirm, addresses().collect()),
             Intent::Renew => (Kind::Renew, held().collect()),
+            Intent::Rebind => (Kind::Rebind, held().collect()),
             Intent::Release => (Kind::Release, held().collect()),
+            Intent::Decline => (Kind::Decline, addresses().collect()),
+            Intent::Inform => (Kind::InformationRequest, Vec::new()),
         };
         self.exchange = Some(Exchange {
             kind,
@@ -134,16 +149,28 @@ impl Client {
         });
     }
 
+    /// Gives up what it waits for.
+    pub fn give_up(&mut self) {
+        self.exchange = None;
+    }
+
+    /// What it waits for an answer to.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<Kind> {
+        self.exchange.as_ref().map(|it| it.kind)
+    }
+
     /// Writes the message that it waits for an answer to, which is about to be sent. Says what the client
-    /// may not use any more once it is: what is given back, it may not (RFC 9915 §18.2.7).
+    /// may not use any more once it is: what is given back, it may not (RFC 9915 §18.2.7), nor what it declines.
     pub fn send(&mut self, now: Duration, out: &mut Vec<u8>) -> Vec<Lease> {
         let Some(exchange) = &mut self.exchange else {
             out.clear();
             return Vec::new();
         };
-        exchange.asked.get_or_insert(now);
+        let asked = *exchange.asked.get_or_insert(now);
         let mut writer = Writer::new(out, exchange.kind, exchange.transaction, &self.duid);
-        if exchange.kind != Kind::Solicit {
+        writer.elapsed(now.saturating_sub(asked));
+        if exchange.kind.names_server() {
             writer.server(&self.server);
         }
         if exchange.rapid_commit {
@@ -151,13 +178,21 @@ impl Client {
         }
         for &ia in &self.ias {
             let listed = exchange.listed.iter().filter(|(of, _)| *of == ia);
-            // An IA that has nothing to give back has no place in a Release.
-            if exchange.kind != Kind::Release || listed.clone().next().is_some() {
+            let has_place = match exchange.kind {
+                Kind::InformationRequest => false,
+                // An IA that lists nothing has no place where leases are what it is about.
+                Kind::Confirm | Kind::Release | Kind::Decline => listed.clone().next().is_some(),
+                Kind::Solicit | Kind::Request | Kind::Renew | Kind::Rebind => true,
+                // Servers say these.
+                Kind::Advertise | Kind::Reply => false,
+            };
+            if has_place {
                 writer.ia(ia, listed.map(|(_, block)| *block));
             }
         }
-        if exchange.kind == Kind::Release {
-            std::mem::take(&mut self.leases)
+        if matches!(exchange.kind, Kind::Release | Kind::Decline) {
+            let given_back = |lease: &mut Lease| exchange.listed.contains(&(lease.ia, lease.block));
+            self.leases.extract_if(.., given_back).collect()
         } else {
             Vec::new()
         }
@@ -183,14 +218,26 @@ impl Client {
         let Some(exchange) = self.exchange.take_if(expected) else {
             return Step::Ignored;
         };
-        answer.server.clone_into(&mut self.server);
         if !answer.is_reply {
             return self.choose(answer, next);
         }
-        if exchange.kind != Kind::Release {
-            self.believe(&exchange, now, answer, changes);
+        match exchange.kind {
+            Kind::Release | Kind::Decline | Kind::Confirm | Kind::InformationRequest => {
+                match answer.refusal() {
+                    Some(_) => Step::Refused,
+                    None => Step::Over,
+                }
+            }
+            Kind::Solicit
+            | Kind::Advertise
+            | Kind::Request
+            | Kind::Renew
+            | Kind::Rebind
+            | Kind::Reply => {
+                answer.server.clone_into(&mut self.server);
+                self.believe(&exchange, now, answer, changes)
+            }
         }
-        Step::Over
     }
 
     /// Takes what is offered, if anything is.
@@ -200,8 +247,9 @@ impl Client {
             .filter(|(.., valid_secs)| *valid_secs > 0);
         let listed: Vec<_> = offered.map(|(ia, block, _)| (ia, block)).collect();
         if listed.is_empty() {
-            return Step::Over;
+            return Step::Refused;
         }
+        advertise.server.clone_into(&mut self.server);
         self.exchange = Some(Exchange {
             kind: Kind::Request,
             transaction: next,
@@ -218,9 +266,10 @@ impl Client {
         now: Duration,
         reply: &Answer<'_>,
         changes: &mut Vec<Change>,
-    ) {
+    ) -> Step {
+        let mut step = Step::Refused;
         let asked = exchange.asked.unwrap_or(now).as_secs();
-        if exchange.kind == Kind::Renew {
+        if matches!(exchange.kind, Kind::Renew | Kind::Rebind) {
             let kept = |lease: &Lease| {
                 let mut granted = reply.leases().filter(|(.., valid_secs)| *valid_secs > 0);
                 granted.any(|(ia, block, _)| (ia, block) == (lease.ia, lease.block))
@@ -242,9 +291,11 @@ impl Client {
             if valid_secs == 0 {
                 changes.push(Change::Ended(lease));
             } else {
+                step = Step::Over;
                 self.leases.push(lease);
                 changes.push(Change::Granted(lease));
             }
         }
+        step
     }
 }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 /// Where clients listen (RFC 9915 §7.2).
 pub const CLIENT_PORT: u16 = 546;
@@ -18,6 +19,7 @@ const SERVER_ID: u16 = 2;
 const IA_NA: u16 = 3;
 const IA_ADDRESS: u16 = 5;
 const ELAPSED_TIME: u16 = 8;
+const STATUS_CODE: u16 = 13;
 const RAPID_COMMIT: u16 = 14;
 const IA_PD: u16 = 25;
 const IA_PREFIX: u16 = 26;
@@ -34,12 +36,31 @@ pub enum Kind {
     Advertise = 2,
     /// A client wants what was offered.
     Request = 3,
+    /// A client asks whether its addresses fit the link.
+    Confirm = 4,
     /// A client wants to keep what it has.
     Renew = 5,
+    /// A client wants to keep what it has, by whatever server.
+    Rebind = 6,
     /// A server grants leases, or takes note.
     Reply = 7,
     /// A client gives back what it has.
     Release = 8,
+    /// A client has found that somebody else uses its addresses.
+    Decline = 9,
+    /// A client wants configuration alone.
+    InformationRequest = 11,
+}
+
+impl Kind {
+    /// Whether such a message names the server that it is for (RFC 9915 §16).
+    #[must_use]
+    pub fn names_server(self) -> bool {
+        matches!(
+            self,
+            Self::Request | Self::Renew | Self::Release | Self::Decline
+        )
+    }
 }
 
 /// The kind of an identity association.
@@ -99,8 +120,13 @@ impl<'a> Writer<'a> {
         out.extend([kind as u8, a, b, c]);
         let mut writer = Self { out };
         writer.option(CLIENT_ID, &[client]);
-        writer.option(ELAPSED_TIME, &[&[0, 0]]);
         writer
+    }
+
+    /// Says for how long the client has been trying (RFC 9915 §21.9).
+    pub fn elapsed(&mut self, time: Duration) {
+        let hundredths = u16::try_from(time.as_millis() / 10).unwrap_or(u16::MAX);
+        self.option(ELAPSED_TIME, &[&hundredths.to_be_bytes()]);
     }
 
     /// Names the server that the message is for.
@@ -180,6 +206,14 @@ impl<'a> Answer<'a> {
             rapid_commit: find(RAPID_COMMIT).is_some(),
             options,
         })
+    }
+
+    /// The status of the message as a whole, unless that is Success (RFC 9915 §21.13).
+    #[must_use]
+    pub fn refusal(&self) -> Option<u16> {
+        let (_, value) = all(self.options).find(|(code, _)| *code == STATUS_CODE)?;
+        let status = u16::from_be_bytes(*value.first_chunk()?);
+        (status != 0).then_some(status)
     }
 
     /// Every lease that it mentions: in which IA, what, and for how many seconds it is valid from now on.

@@ -9,15 +9,28 @@
 
 pub mod chance;
 pub mod client;
+pub mod command;
 pub mod crowd;
 pub mod message;
+pub mod mix;
+mod orders;
+pub mod outcome;
 pub mod owners;
+pub mod pace;
+pub mod plot;
 pub mod port;
+pub mod relay;
+pub mod site;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 
 pub use chance::Chance;
 pub use client::{Client, Lease};
-pub use crowd::{Breach, Crowd, Promise, Tally};
+pub use command::{LoadArguments, run};
+pub use crowd::{Breach, Crowd, Promise};
 pub use message::{Block, Ia, IaKind};
+pub use pace::{Pace, Patience};
 pub use port::Port;
+pub use relay::Relay;
+pub use tally::Tally;

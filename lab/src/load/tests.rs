@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::client::{Change, Intent, Step};
 use super::message::{Answer, IaKind, Kind, Writer};
 use super::owners::Owners;
-use super::{Block, Breach, Chance, Client, Crowd, Ia, Lease};
+use super::{Block, Breach, Chance, Client, Crowd, Ia, Lease, Pace, Patience};
 
 const SERVER: [u8; 4] = [0, 3, 0, 1];
 const ADDRESS: Ia = Ia {
@@ -36,7 +36,8 @@ fn client(number: u8) -> Client {
 
 fn crowd(clients: u8) -> Crowd {
     let clients = (0..clients).map(client).collect();
-    Crowd::new(clients, 3, Chance::new(9))
+    let patience = Patience::Every(Duration::from_millis(500));
+    Crowd::new(clients, Pace::Window(3), patience, Chance::new(9))
 }
 
 /// The DUID in a message of a client.
@@ -204,16 +205,150 @@ fn an_answer_to_another_client_or_message_is_ignored() {
 }
 
 #[test]
-fn what_is_not_answered_is_sent_again_as_it_was() {
+fn what_is_not_answered_is_sent_again_with_the_time_that_has_passed() {
     let mut crowd = crowd(1);
+    // Behind the DUID stand code and length of the Elapsed Time, and then hundredths of a second.
+    let after = |hundredths: u8, first: &[u8]| {
+        let mut message = first.to_vec();
+        message[18] = hundredths;
+        message
+    };
     let first = crowd.next(at(0)).expect("a Solicit").to_vec();
+    assert_eq!(first, after(0, &first));
     assert_eq!(crowd.next(at(499)), None);
     assert_eq!(crowd.due(), Some(at(500)));
-    assert_eq!(crowd.next(at(500)), Some(&*first));
+    assert_eq!(crowd.next(at(500)), Some(&*after(50, &first)));
     assert_eq!(crowd.next(at(501)), None);
     crowd.hurry();
-    assert_eq!(crowd.next(at(502)), Some(&*first));
+    assert_eq!(crowd.next(at(640)), Some(&*after(64, &first)));
     assert_eq!(crowd.tally().repeated, 2);
+}
+
+/// Has everybody do that at that pace, without patience.
+fn ordered(clients: u8, orders: &[(Intent, u32)], pace: Pace) -> Crowd {
+    let mut crowd = crowd(clients);
+    crowd.obey(
+        orders,
+        pace,
+        Patience::GiveUp(Duration::from_secs(1)),
+        at(0),
+    );
+    crowd
+}
+
+#[test]
+fn at_a_rate_exchanges_set_out_on_time_whether_answered_or_not() {
+    let mut crowd = ordered(9, &[(ACQUIRE, 1)], Pace::PerSecond(100.0));
+    for millis in [0, 10, 20] {
+        assert!(crowd.next(at(millis)).is_some(), "{millis}");
+        assert_eq!(crowd.next(at(millis)), None, "{millis}");
+        assert_eq!(crowd.due(), Some(at(millis + 10)));
+    }
+    // Whoever is late catches up.
+    for _ in 0..6 {
+        assert!(crowd.next(at(200)).is_some());
+    }
+    assert_eq!(crowd.next(at(200)), None, "there are nine");
+    assert!(!crowd.is_settled());
+    assert_eq!(crowd.next(at(1500)), None);
+    assert_eq!((crowd.tally().lost, crowd.tally().completed), (9, 0));
+    assert!(crowd.next(at(1500)).is_some(), "who gave up begins anew");
+}
+
+#[test]
+fn latency_counts_from_when_an_exchange_was_to_set_out() {
+    let mut crowd = ordered(2, &[(ACQUIRE, 1)], Pace::PerSecond(10.0));
+    let own = |duid: &[u8]| block(&format!("2001:db8::{}", duid[4]), 128);
+    // Both are late; the second one was due 100 ms after the first.
+    serve(&mut crowd, at(0), 2, own);
+    serve(&mut crowd, at(500), 2, own);
+    let tally = crowd.tally();
+    assert_eq!((tally.begun, tally.completed), (2, 2));
+    assert_eq!(
+        tally.latency.max(),
+        tally.latency.highest_equivalent(400_000)
+    );
+    assert_eq!(tally.timeline.len(), 6);
+    assert!(crowd.is_settled(), "there is nobody left without a lease");
+    assert_eq!(
+        crowd.due().filter(|due| *due <= at(1000)),
+        Some(at(1000)),
+        "only timers are left"
+    );
+}
+
+#[test]
+fn orders_are_followed_by_their_weights_and_by_whom_they_fit() {
+    let own = |duid: &[u8]| block(&format!("2001:db8::{}", duid[4]), 128);
+    let mut crowd = ordered(200, &[(ACQUIRE, 1)], Pace::Window(10));
+    serve(&mut crowd, at(0), 400, own);
+    assert!(crowd.is_settled());
+    let patience = Patience::GiveUp(Duration::from_secs(1));
+    let orders = [
+        (Intent::Renew, 2),
+        (Intent::Rebind, 1),
+        (Intent::Confirm, 1),
+        (Intent::Inform, 4),
+    ];
+    crowd.obey(&orders, Pace::Window(1), patience, at(0));
+    let mut counts = [0; 12];
+    for _ in 0..800 {
+        let message = crowd.next(at(0)).expect("somebody").to_vec();
+        counts[usize::from(message[0])] += 1;
+        let leases = [(own(duid(&message)), 60)];
+        let leases = if matches!(message[0], 4 | 11) {
+            &[][..]
+        } else {
+            &leases
+        };
+        crowd.take(at(0), &answer(Kind::Reply, &message, leases));
+    }
+    assert!((150..250).contains(&counts[5]), "{counts:?}");
+    assert!((60..140).contains(&counts[6]), "{counts:?}");
+    assert!((60..140).contains(&counts[4]), "{counts:?}");
+    assert!((350..450).contains(&counts[11]), "{counts:?}");
+    assert_eq!(crowd.tally().completed, 800);
+    assert_eq!(crowd.breaches(), []);
+}
+
+#[test]
+fn only_messages_for_one_server_name_it_and_only_those_about_leases_list_them() {
+    let mut client = client(1);
+    let leases = [
+        (block("2001:db8::1", 128), 60),
+        (block("2001:db8:d::", 56), 90),
+    ];
+    client.begin(Intent::Acquire { rapid_commit: true }, 1, at(0));
+    told(&mut client, at(0), Kind::Reply, &leases);
+    for (intent, kind, names_server, ias) in [
+        (Intent::Confirm, 4, false, 1),
+        (Intent::Renew, 5, true, 2),
+        (Intent::Rebind, 6, false, 2),
+        (Intent::Inform, 11, false, 0),
+        (Intent::Decline, 9, true, 1),
+        (Intent::Release, 8, true, 1),
+    ] {
+        client.begin(intent, 2, at(0));
+        let mut message = Vec::new();
+        let gone = client.send(at(0), &mut message).len();
+        let tree = crate::dissect::message(&message);
+        let count = |code| tree.options.all(code).count();
+        assert_eq!(message[0], kind);
+        assert_eq!(count(2), usize::from(names_server), "{intent:?}");
+        assert_eq!(count(3) + count(25), ias, "{intent:?}");
+        // The Decline is about the address alone, so that the prefix is left for the Release.
+        assert_eq!(gone, usize::from(kind == 8 || kind == 9), "{intent:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_counted() {
+    let mut crowd = crowd(1);
+    let message = crowd.next(at(0)).expect("a Solicit").to_vec();
+    let advertise = answer(Kind::Advertise, &message, &[]);
+    crowd.take(at(0), &advertise);
+    crowd.take(at(0), &advertise);
+    assert_eq!((crowd.tally().refused, crowd.tally().unwanted), (1, 1));
 }
 
 #[test]

@@ -533,9 +533,10 @@ fn is(datagram: &Datagram, message_type: u8) -> bool {
 /// One message of an exchange: the Request lists what was advertised, whatever the hints were.
 pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
     let solicits = message_type == SOLICIT;
-    let ias = |ias: &Several<Ia>| {
+    let ias = |ias: &Option<Several<Ia>>| {
         let mut ias = ias.clone();
-        for ia in ias.0.iter_mut().filter(|_| !solicits) {
+        let requested = ias.iter_mut().filter(|_| !solicits);
+        for ia in requested.flat_map(|it| &mut it.0) {
             ia.leases = None;
         }
         ias
@@ -554,7 +555,7 @@ pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
                 ia_na: ias(&exchange.ia_na),
                 ia_pd: ias(&exchange.ia_pd),
                 oro: exchange.oro.clone(),
-                rapid_commit: exchange.rapid_commit,
+                rapid_commit: exchange.rapid_commit.then_some(true),
                 options: exchange.options.clone(),
                 ..Fields::default()
             },

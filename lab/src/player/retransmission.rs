@@ -37,7 +37,7 @@ impl Unanswered {
         let mut send = self.send.clone();
         if let Message::Client(_, fields) = &mut send.message {
             let passed = (clock - self.began).as_millis() / 10;
-            fields.same_xid = fields.xid.is_none();
+            fields.same_xid = Some(fields.xid.is_none());
             fields.elapsed = elapsed(fields, u16::try_from(passed).unwrap_or(u16::MAX));
         } else {
             send.message = Message::Again(None);
@@ -49,9 +49,9 @@ impl Unanswered {
 /// What Elapsed Time says; a message that has none still has none.
 fn elapsed(fields: &Fields, passed: u16) -> Option<Elapsed> {
     Some(match fields.elapsed {
-        None => Elapsed::Hundredths(passed),
-        Some(Elapsed::Hundredths(start)) => Elapsed::Hundredths(start.saturating_add(passed)),
-        Some(Elapsed::Absent) => Elapsed::Absent,
+        None => Elapsed::Is(passed),
+        Some(Elapsed::Is(start)) => Elapsed::Is(start.saturating_add(passed)),
+        Some(counted @ (Elapsed::Absent | Elapsed::Counted(_))) => counted,
     })
 }
 
@@ -100,10 +100,10 @@ mod tests {
         for _ in 0..4 {
             clock += unanswered.timeout();
             let fields = said(unanswered.again(clock));
-            assert!(fields.same_xid);
+            assert_eq!(fields.same_xid, Some(true));
             seen.push((clock.as_secs(), fields.elapsed));
         }
-        let at = |secs, hundredths| (secs, Some(Elapsed::Hundredths(hundredths)));
+        let at = |secs, hundredths| (secs, Some(Elapsed::Is(hundredths)));
         assert_eq!(seen, [at(8, 100), at(10, 300), at(14, 700), at(18, 1100)]);
     }
 
@@ -115,7 +115,7 @@ mod tests {
             ..Fields::default()
         });
         let fields = said(unanswered.again(Duration::from_secs(9)));
-        assert!(!fields.same_xid);
+        assert_eq!(fields.same_xid, Some(false));
         assert_eq!(fields.elapsed, Some(Elapsed::Absent));
     }
 }

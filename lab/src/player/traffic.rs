@@ -35,7 +35,8 @@ impl Player<'_> {
         let memory = self.memories.entry(&client.name).or_default();
         let on = send.transport.on.as_ref().or(client.link.as_ref());
         let link = self.scenario.link_number(on.map(String::as_str));
-        let mut datagram = compose::datagram(send, client, memory, self.xid).on(link.unwrap_or(0));
+        let mut datagram =
+            compose::datagram(send, client, memory, self.xid, self.clock).on(link.unwrap_or(0));
         self.xid += 1;
         let deaf = self.foreign.is_some_and(|it| !it.hears_all_servers());
         if deaf && send.transport.to.is_none() && *datagram.destination.ip() == compose::SERVERS {

@@ -64,11 +64,10 @@ impl Ear {
             Failure(status::BAD_INPUT, text)
         })?;
         let socket = open().map_err(|errno| {
-            let text = match errno {
-                Errno::EPERM | Errno::EACCES => {
-                    "listening takes the capability CAP_NET_RAW: run it as root".to_owned()
-                }
-                errno => format!("cannot listen: {errno}"),
+            let text = if [Errno::EPERM, Errno::EACCES].contains(&errno) {
+                "listening takes the capability CAP_NET_RAW: run it as root".to_owned()
+            } else {
+                format!("cannot listen: {errno}")
             };
             Failure(status::LACKING, text)
         })?;
@@ -127,9 +126,11 @@ impl Ear {
             else {
                 continue;
             };
-            let mut times = message.cmsgs().map_err(failed)?.filter_map(|it| match it {
-                ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
-                _ => None,
+            let mut times = message.cmsgs().map_err(failed)?.filter_map(|it| {
+                let ControlMessageOwned::ScmTimestampns(at) = it else {
+                    return None;
+                };
+                Some(Duration::from(at))
             });
             break (message.bytes, link_type, times.next().unwrap_or_default());
         };

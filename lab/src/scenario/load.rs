@@ -2,13 +2,16 @@
 
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use crate::conformance;
+
 use super::document::{self, Content, Fault, Node, Values};
 use super::words::nearest;
-use super::{Expected, Late, Save, Scenario, Step};
+use super::{Expected, Late, Save, Scenario, Step, model};
 
 /// Why a file is no scenario.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +170,7 @@ fn combinations(root: &Node) -> Result<Vec<(Option<String>, Values)>, Fault> {
 }
 
 /// What is told as it is, whatever the parameters are.
-const AS_IT_IS: &[&str] = &["why", "rfc", "differs", "for", "steps"];
+const AS_IT_IS: &[&str] = &["why", "rfc", "covers", "differs", "for", "steps"];
 
 fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scenario, Fault> {
     let mut entries = Vec::new();
@@ -186,6 +189,7 @@ fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scena
     let mut scenario = Scenario::deserialize(&head)?;
     scenario.title = title;
     scenario.check_head(root)?;
+    scenario.find_models(root)?;
     let mut names = Names {
         parameters: parameters.clone(),
         saved: Values::new(),
@@ -292,6 +296,36 @@ impl Names {
 }
 
 impl Scenario {
+    /// Looks up the models of the clients. Its own goes by the name of the file.
+    fn find_models(&mut self, root: &Node) -> Result<(), Fault> {
+        let own = self.model.take().map(Arc::new);
+        let own_name = root
+            .place
+            .file
+            .file_stem()
+            .map(|it| it.to_string_lossy().into_owned());
+        let is_own = |name: &str| own.is_some() && own_name.as_deref() == Some(name);
+        self.clients.resolve(|client, name| match &own {
+            Some(model) if is_own(name) => Ok(Arc::clone(model)),
+            _ => {
+                let written = root.get("clients").and_then(|it| it.get(client));
+                let written = written.and_then(|it| it.get("client"));
+                let place = written.map_or(&root.place, |it| &it.place);
+                let folder = place.file.parent().unwrap_or(Path::new(""));
+                model::find(name, folder).map_err(|reason| Fault::at(place, reason))
+            }
+        })?;
+        let mut names = self.clients.0.iter().filter_map(|it| it.model.as_ref());
+        if let (Some(_), Some(written)) = (&own, root.get("model"))
+            && !names.any(|it| is_own(&it.name))
+        {
+            let name = own_name.as_deref().unwrap_or_default();
+            let reason = format!("no client has this model: give one `client: {name}`");
+            return Err(Fault::at(&written.place, reason));
+        }
+        Ok(())
+    }
+
     /// What the forms of single values cannot rule out, but for the steps.
     fn check_head(&self, root: &Node) -> Result<(), Fault> {
         let at = |key: &str, reason: String| {
@@ -308,6 +342,15 @@ impl Scenario {
         if let Some(entry) = self.rfc.iter().find(|it| !is_section(it)) {
             let reason = format!("`{entry}` is no section: write it as \"9915 §18.3.2\"");
             return at("rfc", reason);
+        }
+        if let Some(id) = self.covers.0.iter().find(|it| !conformance::is_known(it)) {
+            let known = conformance::requirements().iter();
+            let hint = match nearest(id, known.map(|it| it.id.as_str())) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => String::new(),
+            };
+            let reason = format!("`{id}` is no requirement of lab/conformance.yaml{hint}");
+            return at("covers", reason);
         }
         if let Some((key, reason)) = self.topology_fault() {
             return at(key, reason);
@@ -473,6 +516,40 @@ mod tests {
         assert_eq!(
             error,
             "x.yaml:6:19: step 2: there is no client `second`: add it under `clients`, or use one of: first"
+        );
+    }
+
+    #[test]
+    fn a_model_that_is_unknown_or_unused_is_refused_where_it_stands() {
+        let head = "why: it is a test\nrfc: [\"9915 §18\"]\n";
+        let steps = "steps: [{ send: { from: pc, solicit: {} } }]\n";
+        let error = refusal(&format!(
+            "{head}clients: {{ pc: {{ client: windows-77 }} }}\n{steps}"
+        ));
+        assert_eq!(
+            error,
+            "x.yaml:3:26: there is no client model `windows-77`; did you mean `windows-7`? \
+             `dhcp6lab clients` lists them"
+        );
+        let error = refusal(&format!(
+            "{head}model: {{}}\nclients: {{ pc: {{}} }}\n{steps}"
+        ));
+        assert_eq!(
+            error,
+            "x.yaml:3:8: no client has this model: give one `client: x`"
+        );
+    }
+
+    #[test]
+    fn a_model_goes_by_the_name_of_its_file() {
+        let text = "why: it is a test\nrfc: [\"9915 §18\"]\nmodel: { duid: \"000401ff\" }\n\
+                    clients: { one: { client: x }, other: { client: x } }\n\
+                    steps: [{ send: { from: one, solicit: {} } }]\n";
+        let scenario = Scenario::parse(Path::new("x.yaml"), text).expect("a scenario");
+        let duids = scenario.clients.0.iter().map(|it| it.duid.clone());
+        assert_eq!(
+            duids.collect::<Vec<_>>(),
+            [vec![0, 4, 1, 0xc1], vec![0, 4, 1, 0xc2]]
         );
     }
 

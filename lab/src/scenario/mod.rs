@@ -8,6 +8,7 @@ pub(crate) mod document;
 mod expect;
 mod fault;
 mod load;
+pub mod model;
 mod operation;
 mod program;
 mod save;
@@ -24,6 +25,7 @@ pub use expect::{
 };
 pub use fault::{Fault, Kind as FaultKind, Part, Side};
 pub use load::Error;
+pub use model::Model;
 pub use operation::{Reload, Remove, Restart, Retransmit};
 pub use program::{Program, Side as ProgramSide};
 pub use save::{Save, Saved};
@@ -32,11 +34,12 @@ pub use step::{
     Exchange, Fields, Hop, Ia, Lease, Message, RawOption, Send, Source, Step, Target, Transport,
 };
 pub use topology::{InterfaceStep, Known, Links, ONLY_SERVER, Server, Servers};
-pub use value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
+pub use value::{Block, Code, Elapsed, Hex, Identifier, MessageType, Opaque, Several, Span, Wish};
 
 use std::borrow::Cow;
 use std::fmt;
 use std::net::Ipv6Addr;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::{MapAccess, Visitor};
@@ -54,12 +57,18 @@ pub struct Scenario {
     pub why: String,
     /// The sections that it is about: `9915 §18.3.2`.
     pub rfc: Vec<String>,
+    /// The requirements that it shows, by their names in `lab/conformance.yaml`: `SOL-6`.
+    #[serde(default)]
+    pub covers: Several<String>,
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,
     /// What is a choice of this server's where RFCs leave several ways: other servers may go another way.
     #[serde(default)]
     pub choice: Several<String>,
+    /// What is typical of a client that this scenario is about, under the name of the file.
+    #[serde(default)]
+    pub model: Option<Model>,
     /// The text of `dhcp6s.conf`, or `{ file: … }`; the interface is `eth0`.
     #[serde(default)]
     #[schemars(with = "schema::Configuration")]
@@ -153,8 +162,21 @@ pub struct Client {
     pub key: Option<Key>,
     /// Which options come first in its messages, and in which order; the others follow as usual.
     pub order: Vec<Code>,
+    /// What is typical of it, if it has a model.
+    pub model: Option<Modelled>,
     /// Its link, by its name; the first if absent.
     pub link: Option<String>,
+}
+
+/// The model of a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Modelled {
+    /// The name of the model.
+    pub name: String,
+    /// What it says; nothing until it was looked up.
+    pub model: Arc<Model>,
+    /// Whether the scenario says what the client's DUID is.
+    own_duid: bool,
 }
 
 /// The clients of a scenario, in the order of the file.
@@ -170,6 +192,31 @@ impl Clients {
     pub fn get(&self, name: &str) -> Option<&Client> {
         self.0.iter().find(|it| it.name == name)
     }
+
+    /// Looks the models of all clients up, by the name of the client and that of its model.
+    ///
+    /// # Errors
+    /// There is no such model, as the lookup says.
+    pub fn resolve<E>(
+        &mut self,
+        find: impl Fn(&str, &str) -> Result<Arc<Model>, E>,
+    ) -> Result<(), E> {
+        for (index, client) in self.0.iter_mut().enumerate() {
+            let Some(modelled) = &mut client.model else {
+                continue;
+            };
+            modelled.model = find(&client.name, &modelled.name)?;
+            if let (false, Some(duid)) = (modelled.own_duid, modelled.model.duid(number(index))) {
+                client.duid = duid;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last octet of the DUID and the address of a client, unless the scenario says otherwise.
+fn number(index: usize) -> u8 {
+    0xc1_u8.wrapping_add(u8::try_from(index).unwrap_or(u8::MAX))
 }
 
 /// What of a client is not as usual.
@@ -182,6 +229,8 @@ struct ClientFields {
     address: Option<Ipv6Addr>,
     /// What it authenticates its messages with.
     key: Option<Key>,
+    /// Its model: a name of the catalogue, or a file that ends with `.yaml`.
+    client: Option<String>,
     /// Which options come first in its messages, and in which order; the others follow as usual.
     #[serde(default)]
     order: Vec<Code>,
@@ -202,8 +251,8 @@ impl<'de> Deserialize<'de> for Clients {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Clients, A::Error> {
                 let mut clients = Vec::new();
                 while let Some((name, written)) = map.next_entry::<String, ClientFields>()? {
-                    let number = u8::try_from(clients.len()).unwrap_or(u8::MAX);
-                    let last = 0xc1_u8.wrapping_add(number);
+                    let last = number(clients.len());
+                    let own_duid = written.duid.is_some();
                     clients.push(Client {
                         name,
                         duid: written
@@ -214,6 +263,11 @@ impl<'de> Deserialize<'de> for Clients {
                         }),
                         key: written.key,
                         order: written.order,
+                        model: written.client.map(|name| Modelled {
+                            name,
+                            model: Arc::default(),
+                            own_duid,
+                        }),
                         link: written.link,
                     });
                 }

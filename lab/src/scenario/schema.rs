@@ -18,7 +18,10 @@ use super::operation::{Restart, RestartFields};
 use super::save::{PARTS, Save};
 use super::step::{Changes, Fields, Hop, Lease, LeaseFields, SEND_KEYS, Send, Source, Target};
 use super::topology::{InterfaceFields, InterfaceStep, ServerFields, Servers, State};
-use super::value::{Block, Code, Elapsed, Hex, Identifier, InHex, Opaque, Several, Span};
+use super::value::{
+    Block, CLIENT_MESSAGES, Code, Elapsed, Hex, Identifier, InHex, MessageType, Opaque, Several,
+    Span, Wish,
+};
 use super::{ClientFields, Clients, Scenario};
 use crate::authentication::Secret;
 use crate::dissect;
@@ -40,7 +43,7 @@ pub fn schema() -> Value {
             "additionalProperties": false,
         }));
     }
-    let whole = ["why", "rfc", "differs", "for", "include", "steps"];
+    let whole = ["why", "rfc", "covers", "differs", "for", "include", "steps"];
     let kept: Vec<(&str, Value)> = whole
         .iter()
         .filter_map(|key| Some((*key, schema.pointer(&format!("/properties/{key}"))?.clone())))
@@ -194,16 +197,24 @@ by_hand!(Code, "Code", |generator| {
 });
 
 by_hand!(Elapsed, "Elapsed", |generator| {
-    "description": "Hundredths of a second, or `none`.",
+    "description": "Hundredths of a second, `none`, or what the client counts itself.",
     "anyOf": [
         { "type": "integer", "minimum": 0, "maximum": 65535 },
-        { "const": "none" },
-        {
-            "type": "array",
-            "maxItems": 1,
-            "items": { "type": "integer", "minimum": 0, "maximum": 65535 },
-        },
+        { "enum": ["none", "counted", "counted-in-seconds"] },
     ],
+});
+
+by_hand!(Wish, "Wish", |generator| {
+    "description": "Seconds, or `given`: what the server gave last.",
+    "anyOf": [
+        { "type": "integer", "minimum": 0, "maximum": 4_294_967_295_u32 },
+        { "const": "given" },
+    ],
+});
+
+by_hand!(MessageType, "MessageType", |generator| {
+    "description": "A message of clients by its name.",
+    "enum": CLIENT_MESSAGES,
 });
 
 by_hand!(Opaque, "Opaque", |generator| {

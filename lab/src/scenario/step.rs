@@ -14,7 +14,7 @@ use super::operation::{Reload, Remove, Restart, Retransmit};
 use super::program::Program;
 use super::save::Save;
 use super::topology::InterfaceStep;
-use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span};
+use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span, Wish};
 use crate::dissect;
 use crate::rig::{Disk, SERVER_ADDRESS};
 
@@ -103,8 +103,9 @@ pub struct Transport {
     pub source: Source,
     /// Where it goes, if not to the multicast group of servers.
     pub to: Option<Target>,
-    /// The relay agents that it comes by, the one closest to the server first.
-    pub relay: Vec<Hop>,
+    /// The relay agents that it comes by, the one closest to the server first; if absent, none, or those of the
+    /// client's model.
+    pub relay: Option<Vec<Hop>>,
     /// The link that it is sent on, by its name, if not the client's.
     pub on: Option<String>,
 }
@@ -135,7 +136,7 @@ impl<'de> Deserialize<'de> for Target {
 }
 
 /// One relay agent, and what it writes around the message.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hop {
     /// The agent's own address: `fe80::e1` for the one closest to the client, then `::e2` and so on.
@@ -159,8 +160,9 @@ pub struct Hop {
     pub order: Vec<Code>,
 }
 
-/// What stands in a client's message. Everything has a default that a well-behaved client would use.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+/// What stands in a client's message. Everything that is not said is as the client's model has it, and else as a
+/// well-behaved client would do it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Fields {
     /// The type, in a `message` without a name.
@@ -168,7 +170,7 @@ pub struct Fields {
     /// The transaction id; a fresh one if absent.
     pub xid: Option<u32>,
     /// Takes the transaction id of the client's last message.
-    pub same_xid: bool,
+    pub same_xid: Option<bool>,
     /// The Client Identifier options; one with the client's DUID if absent.
     pub client_id: Option<Several<Identifier>>,
     /// The Server Identifier options; if absent, one where the type of message demands it.
@@ -177,22 +179,24 @@ pub struct Fields {
     pub elapsed: Option<Elapsed>,
     /// The Option Request option; none if absent.
     pub oro: Option<Several<Code>>,
-    /// The IA_NAs.
-    pub ia_na: Several<Ia>,
-    /// The IA_PDs.
-    pub ia_pd: Several<Ia>,
-    /// The IA_TAs.
-    pub ia_ta: Several<Ia>,
+    /// The IA_NAs; none if absent.
+    pub ia_na: Option<Several<Ia>>,
+    /// The IA_PDs; none if absent.
+    pub ia_pd: Option<Several<Ia>>,
+    /// The IA_TAs; none if absent.
+    pub ia_ta: Option<Several<Ia>>,
     /// Adds the Rapid Commit option.
-    pub rapid_commit: bool,
-    /// Further options, at the end, but ahead of the Authentication option.
-    pub options: Vec<RawOption>,
+    pub rapid_commit: Option<bool>,
+    /// Further options, at the end, but ahead of the Authentication option; none if absent.
+    pub options: Option<Vec<RawOption>>,
     /// The Authentication option; if absent, one if the client has a key.
     pub auth: Option<Several<Authentication>>,
     /// Which options come first, and in which order; those of the client if absent.
     pub order: Option<Several<Code>>,
+    /// Options that are left out, whatever else is said or typical.
+    pub without: Option<Several<Code>>,
     /// Turns the order of all options round.
-    pub reverse: bool,
+    pub reverse: Option<bool>,
     /// Keeps only so many octets of the message.
     pub truncate: Option<usize>,
     /// Octets behind the last option.
@@ -208,24 +212,41 @@ pub struct Ia {
     /// So many IAs with consecutive IAIDs.
     #[serde(default)]
     pub count: Option<u32>,
-    /// T1, which servers must not look at.
+    /// T1, which servers must not look at; 0 if absent.
     #[serde(default)]
-    pub t1: u32,
-    /// T2, which servers must not look at.
+    pub t1: Option<Wish>,
+    /// T2, which servers must not look at; 0 if absent.
     #[serde(default)]
-    pub t2: u32,
+    pub t2: Option<Wish>,
     /// The leases that it lists. If absent: none in a Solicit, else those that the client was last given.
     #[serde(default)]
     pub leases: Option<Several<Lease>>,
-    /// The preferred lifetime of leases that are carried forward.
+    /// The preferred lifetime of leases that are carried forward; 0 if absent.
     #[serde(default)]
-    pub preferred: u32,
-    /// The valid lifetime of leases that are carried forward.
+    pub preferred: Option<Wish>,
+    /// The valid lifetime of leases that are carried forward; 0 if absent.
     #[serde(default)]
-    pub valid: u32,
-    /// Further options in it, at the end.
+    pub valid: Option<Wish>,
+    /// Further options in it, at the end; none if absent.
     #[serde(default)]
-    pub options: Vec<RawOption>,
+    pub options: Option<Vec<RawOption>>,
+}
+
+impl Ia {
+    /// One that says nothing but its IAID.
+    #[must_use]
+    pub fn with_iaid(iaid: u32) -> Self {
+        Self {
+            iaid,
+            count: None,
+            t1: None,
+            t2: None,
+            leases: None,
+            preferred: None,
+            valid: None,
+            options: None,
+        }
+    }
 }
 
 /// An address or prefix in an IA: `2001:db8::5`, `2001:db8::/56`, or a map that says more.
@@ -331,16 +352,16 @@ pub struct Exchange {
     pub to: Option<Target>,
     /// As in `send`.
     #[serde(default)]
-    pub relay: Vec<Hop>,
+    pub relay: Option<Vec<Hop>>,
     /// As in `send`.
     #[serde(default)]
     pub on: Option<String>,
     /// As in a message. Leases are hints for the Solicit; the Request has what was advertised.
     #[serde(default)]
-    pub ia_na: Several<Ia>,
+    pub ia_na: Option<Several<Ia>>,
     /// As in a message, and as `ia_na`.
     #[serde(default)]
-    pub ia_pd: Several<Ia>,
+    pub ia_pd: Option<Several<Ia>>,
     /// As in a message.
     #[serde(default)]
     pub oro: Option<Several<Code>>,
@@ -352,7 +373,7 @@ pub struct Exchange {
     pub retransmit: u32,
     /// Further options, in both messages of the client.
     #[serde(default)]
-    pub options: Vec<RawOption>,
+    pub options: Option<Vec<RawOption>>,
 }
 
 impl<'de> Deserialize<'de> for Send {
@@ -402,7 +423,7 @@ impl<'de> Visitor<'de> for SendVisitor {
                 "from" => from = Some(map.next_value()?),
                 "source" => transport.source = map.next_value()?,
                 "to" => transport.to = Some(map.next_value()?),
-                "relay" => transport.relay = map.next_value()?,
+                "relay" => transport.relay = Some(map.next_value()?),
                 "on" => transport.on = Some(map.next_value()?),
                 name => {
                     if message.replace(read_message(name, &mut map)?).is_some() {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::words::{nearest, not_known};
@@ -259,22 +259,113 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
+/// The type of a message, written as its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageType(pub u8);
+
+/// The types that clients send.
+pub(super) const CLIENT_MESSAGES: [&str; 8] = [
+    "solicit",
+    "request",
+    "confirm",
+    "renew",
+    "rebind",
+    "release",
+    "decline",
+    "information-request",
+];
+
+impl<'de> Deserialize<'de> for MessageType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let known = CLIENT_MESSAGES.iter().copied();
+        let found = known.clone().find(|it| *it == name);
+        found
+            .and_then(dissect::message_type)
+            .map(Self)
+            .ok_or_else(|| D::Error::custom(not_known(&name, "a message of clients", known)))
+    }
+}
+
 /// The value of Elapsed Time, or `none` for a message without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Elapsed {
     /// No option.
     Absent,
-    /// Hundredths of a second.
-    Hundredths(u16),
+    /// This value: hundredths of a second, if the client follows RFC 9915 §21.9.
+    Is(u16),
+    /// The time since the first message with the same transaction id, in this unit.
+    Counted(Duration),
 }
+
+/// Clients that count elapsed time, by how that is written.
+const COUNTED: [(&str, Duration); 2] = [
+    ("counted", Duration::from_millis(10)),
+    ("counted-in-seconds", Duration::from_secs(1)),
+];
 
 impl<'de> Deserialize<'de> for Elapsed {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Several::<u16>::deserialize(deserializer)?.0.as_slice() {
-            [] => Ok(Self::Absent),
-            [hundredths] => Ok(Self::Hundredths(*hundredths)),
-            [..] => Err(D::Error::custom("give one elapsed time; more as `options`")),
+        struct ElapsedVisitor;
+        impl Visitor<'_> for ElapsedVisitor {
+            type Value = Elapsed;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("hundredths of a second, `none`, `counted` or `counted-in-seconds`")
+            }
+
+            fn visit_u64<E: Error>(self, hundredths: u64) -> Result<Elapsed, E> {
+                u16::try_from(hundredths)
+                    .map(Elapsed::Is)
+                    .map_err(|_| E::custom("elapsed time is at most 65535"))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Elapsed, E> {
+                let counted = COUNTED.iter().find(|(name, _)| *name == text);
+                match (text, counted) {
+                    ("none", _) => Ok(Elapsed::Absent),
+                    (_, Some((_, unit))) => Ok(Elapsed::Counted(*unit)),
+                    (_, None) => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
         }
+        deserializer.deserialize_any(ElapsedVisitor)
+    }
+}
+
+/// A time that a client writes into an IA: seconds, or `given`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// So many seconds.
+    Secs(u32),
+    /// What the server gave it last; 0 before that, and in a Solicit.
+    Given,
+}
+
+impl<'de> Deserialize<'de> for Wish {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WishVisitor;
+        impl Visitor<'_> for WishVisitor {
+            type Value = Wish;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("seconds, or `given`")
+            }
+
+            fn visit_u64<E: Error>(self, secs: u64) -> Result<Wish, E> {
+                u32::try_from(secs)
+                    .map(Wish::Secs)
+                    .map_err(|_| E::invalid_value(Unexpected::Unsigned(secs), &"u32"))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Wish, E> {
+                match text {
+                    "given" => Ok(Wish::Given),
+                    _ => Err(E::invalid_value(Unexpected::Str(text), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_any(WishVisitor)
     }
 }
 

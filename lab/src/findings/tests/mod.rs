@@ -368,3 +368,27 @@ fn what_is_answered_nowhere_is_not_said_of_each_message() {
     lines.retain(|it| !matches!(it.kind, 2 | 7));
     assert!(names(&lines).is_empty(), "{:?}", names(&lines));
 }
+
+#[test]
+fn the_documentation_says_of_each_rule_what_it_says_here() {
+    let document = include_str!("../../../../docs/captures.md");
+    for Rule {
+        name,
+        kind,
+        rfc,
+        says,
+        ..
+    } in RULES
+    {
+        let mark = if *kind == Kind::Error { '✗' } else { '·' };
+        let row = format!(
+            "| `{name}` | {mark} | {} | {says} |",
+            rfc.replace("RFC ", "")
+        );
+        assert!(document.contains(&row), "docs/captures.md lacks {row}");
+    }
+    assert_eq!(
+        document.matches("| ✗ |").count() + document.matches("| · |").count(),
+        RULES.len()
+    );
+}

@@ -10,7 +10,7 @@ use crate::scenario::words;
 pub(in crate::scenario) type Reading<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
 
 /// What every scenario says for itself.
-const OWN: &[&str] = &["why", "rfc", "differs", "for", "seed"];
+const OWN: &[&str] = &["why", "rfc", "covers", "differs", "for", "seed"];
 /// How many files may be open at once.
 const DEPTH_MAX: usize = 16;
 
