@@ -148,7 +148,7 @@ impl AsFd for Wire {
 }
 
 /// Brings an interface up, with these addresses besides the link-local one that follows from its hardware address.
-/// Everything else is taken to be on the link, too. Waits until the addresses can be used.
+/// Everything else is taken to be on the link, too. Waits until the link-local address can be used.
 ///
 /// # Errors
 /// The system does not let us.
@@ -169,8 +169,7 @@ pub fn bring_up(
     setup.push(format!("route add default dev {name}\n"));
     let watch = Watch::new(namespace)?;
     batch(namespace, setup.join("\n"))?;
-    watch.until_ready(namespace, name)?;
-    watch.until_usable(namespace, name, addresses)
+    watch.until_ready(namespace, name)
 }
 
 #[cfg(test)]

@@ -107,12 +107,8 @@ impl Interface {
                 address, length, ..
             } => {
                 self.addresses.push((*address, *length));
-                let watch = Watch::new(namespace)?;
                 ip(format!("addr add {address}/{length} dev {INTERFACE} nodad"))?;
-                match self.up {
-                    true => watch.until_usable(namespace, INTERFACE, &self.addresses),
-                    false => Ok(()),
-                }
+                announce(namespace)
             }
             Change::Remove(address) => {
                 let is_it = |(it, _): &&(Ipv6Addr, u8)| it == address;
@@ -144,6 +140,7 @@ impl Interface {
 
     fn raise(&mut self, namespace: &Namespace) -> Result<(), Error> {
         bring_up(namespace, INTERFACE, self.mac, self.mtu, &self.addresses)?;
+        announce(namespace)?;
         self.up = true;
         if let Some(station) = &mut self.station {
             // Whoever goes down forgets where its neighbours are.
@@ -195,6 +192,12 @@ impl Interface {
     }
 }
 
+/// Has the system tell everybody now that the interface has changed. Of an address it tells some time after that is
+/// there, and only then would a server look.
+fn announce(namespace: &Namespace) -> Result<(), Error> {
+    batch(namespace, format!("link set {INTERFACE} alias dhcp6lab\n"))
+}
+
 /// Whether the system asks, before it uses an address, if somebody has it; and at once.
 fn look_for_duplicates(namespace: &Namespace, whether: bool) -> Result<(), Error> {
     let set = move || {
@@ -208,4 +211,41 @@ fn look_for_duplicates(namespace: &Namespace, whether: bool) -> Result<(), Error
     namespace
         .run(set)
         .map_err(|source| Error::system("look for duplicates of addresses", source))
+}
+
+/// Whether somebody in this namespace has not read yet what the system tells of links and addresses.
+pub(super) fn is_news_unread() -> bool {
+    let sockets = fs::read_to_string("/proc/thread-self/net/netlink").unwrap_or_default();
+    has_unread(&sockets)
+}
+
+/// Whether in a table of netlink sockets one that listens to groups has octets waiting.
+fn has_unread(sockets: &str) -> bool {
+    // sk, protocol, number, groups, octets waiting
+    sockets.lines().skip(1).any(|line| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let listens = fields
+            .get(3)
+            .is_some_and(|it| it.bytes().any(|octet| octet != b'0'));
+        listens && fields.get(4).is_some_and(|it| *it != "0")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_who_listens_to_groups_can_leave_news_unread() {
+        let table = |groups: &str, waiting: u32| {
+            format!(
+                "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n\
+                 0000000000000000 0   1234       {groups} {waiting}        0        0     2        0        7\n"
+            )
+        };
+        assert!(has_unread(&table("00000101", 768)));
+        assert!(!has_unread(&table("00000101", 0)));
+        assert!(!has_unread(&table("00000000", 768)));
+        assert!(!has_unread(""));
+    }
 }

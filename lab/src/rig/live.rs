@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::link::{Device, Namespace};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
-use crate::rig::interface::Interface;
+use crate::rig::interface::{self, Interface};
 use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
@@ -22,8 +22,6 @@ pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
 /// What a message says about longer ones.
 pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
-/// After how many answers a server has certainly heard of a change of its interface.
-const SURE_AFTER: usize = 5;
 /// How long an answer may take before the question is asked again.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How many renewals may fit into the page that the journal ends in.
@@ -228,12 +226,12 @@ impl Live {
         }
     }
 
-    /// Waits until the server answers through the interface as it is now, and has heard of every change of it. Word
-    /// of these comes to it beside the messages, and it takes now one and now the other: after some answers it has
-    /// had both.
+    /// Waits until the server has heard of every change of its interface, and answers through it as it is now.
     fn await_served(&mut self) -> Result<(), RigError> {
         let until = Instant::now() + PATIENCE;
-        for _ in 0..SURE_AFTER {
+        loop {
+            // What it has read of them it has dealt with when it answers what comes afterwards.
+            let heard = !self.server.namespace().run(interface::is_news_unread);
             self.ledger.open();
             let fence = self.ledger.close();
             while !self.ledger.settled() {
@@ -253,8 +251,14 @@ impl Live {
             }
             let events = self.ledger.take();
             self.before.extend(events);
+            if heard {
+                return Ok(());
+            }
+            if Instant::now() >= until {
+                let what = "takes no notice of changes of its interface";
+                return Err(self.server.failure(what));
+            }
         }
-        Ok(())
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
