@@ -35,6 +35,10 @@ pub struct Said<'a> {
     pub answers: Option<usize>,
     /// Which message of the conversation it repeats: the first with its transaction id and type.
     pub repeats: Option<usize>,
+    /// The messages of the conversation that answer it.
+    pub answered_by: Vec<usize>,
+    /// The messages of the conversation that repeat it.
+    pub repeated_by: Vec<usize>,
 }
 
 impl Said<'_> {
@@ -57,12 +61,19 @@ impl Said<'_> {
     }
 }
 
-impl Conversation<'_> {
-    /// The answers to a message.
-    pub fn answers(&self, question: usize) -> impl Iterator<Item = &Said<'_>> {
-        self.messages
-            .iter()
-            .filter(move |it| it.answers == Some(question))
+impl<'a> Conversation<'a> {
+    /// The message at a place, and everything that repeats it.
+    pub fn transmissions(&self, first: usize) -> impl Iterator<Item = &Said<'a>> {
+        let repetitions = self.messages.get(first).map(|it| it.repeated_by.as_slice());
+        let repetitions = repetitions.unwrap_or_default().iter().copied();
+        let places = std::iter::once(first).chain(repetitions);
+        places.filter_map(|it| self.messages.get(it))
+    }
+
+    /// Whatever answers the message at a place, or what repeats it.
+    pub fn answers(&self, first: usize) -> impl Iterator<Item = &Said<'a>> {
+        let answers = self.transmissions(first).flat_map(|it| &it.answered_by);
+        answers.filter_map(|it| self.messages.get(*it))
     }
 }
 
@@ -104,9 +115,20 @@ pub fn sort(capture: &Capture) -> Vec<Conversation<'_>> {
             from_server: answers.is_some() || known.is_none(),
             answers: index(answers),
             repeats: index(repeats),
+            answered_by: Vec::new(),
+            repeated_by: Vec::new(),
         };
-        index_of.insert(packet.number, conversation.messages.len());
+        let here = conversation.messages.len();
+        let place = |index: Option<usize>| index.filter(|it| *it < here);
+        let (answered, repeated) = (place(said.answers), place(said.repeats));
+        index_of.insert(packet.number, here);
         conversation.messages.push(said);
+        if let Some(question) = answered {
+            conversation.messages[question].answered_by.push(here);
+        }
+        if let Some(first) = repeated {
+            conversation.messages[first].repeated_by.push(here);
+        }
     }
     conversations
 }

@@ -2,9 +2,11 @@
 
 pub mod anonymise;
 pub mod authentication;
+pub mod bless;
 pub mod capture;
 pub mod clients;
 pub mod compose;
+pub mod conformance;
 pub mod conversation;
 pub mod demo;
 pub mod dialogue;

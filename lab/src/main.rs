@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use dhcp6lab::anonymise::{self, AnonymiseArguments};
+use dhcp6lab::bless::{self, BlessArguments};
 use dhcp6lab::clients::catalogue::{self, ClientsArguments};
 use dhcp6lab::demo::{self, DemoArguments};
 use dhcp6lab::differences::{self, DifferencesArguments};
@@ -40,6 +41,8 @@ enum Command {
     Replay(ReplayArguments),
     /// Shows what is in captures, client by client, and what is wrong with it.
     Show(ShowArguments),
+    /// Shows how transcripts differ from their snapshots, and makes those snapshots that you accept.
+    Bless(BlessArguments),
     /// Writes down what is said in DHCPv6 on an interface, or between a client program and our server.
     Record(RecordArguments),
     /// Gives everybody in a capture another name, so that it can be sent to others.
@@ -65,6 +68,7 @@ fn main() -> ExitCode {
         Command::Import(arguments) => import::run(&arguments, out, err),
         Command::Replay(arguments) => replay::run(&arguments, out, err),
         Command::Show(arguments) => show::run(&arguments, out, err),
+        Command::Bless(arguments) => bless::run(&arguments, out, err),
         Command::Record(arguments) => record::run(&arguments, out, err),
         Command::Anonymise(arguments) => anonymise::run(&arguments, out, err),
         Command::Differences(arguments) => differences::run(&arguments, out, err),

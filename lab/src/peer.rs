@@ -135,6 +135,10 @@ pub enum Obstacle {
 /// What keeps a scenario from being played with a server, if anything does.
 #[must_use]
 pub fn obstacle(scenario: &Scenario, product: Product) -> Option<Obstacle> {
+    if scenario.has_several_servers() {
+        let reason = "it has several servers, and their answers are compared with ours alone";
+        return Some(Obstacle::NotPlayable(reason.to_owned()));
+    }
     let waits = scenario.only_sim().is_some();
     let waits = waits.then(|| "more time passes than anybody can wait for".to_owned());
     let mut steps = scenario.cases().flat_map(|it| &it.steps);
@@ -162,6 +166,7 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         | Step::Expect(_)
         | Step::Advance(_)
         | Step::Faults(_)
+        | Step::Interface(_)
         | Step::Save(_) => return None,
     };
     product.cannot(deed).map(str::to_owned)
@@ -182,7 +187,8 @@ fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
         | Step::Faults(_)
         | Step::Run(_)
         | Step::Save(_)
-        | Step::Disk(_) => None,
+        | Step::Disk(_)
+        | Step::Interface(_) => None,
     });
     let first = scenario.cases().map(|it| it.config.as_str());
     let mut texts = first.chain(later);

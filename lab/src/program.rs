@@ -52,6 +52,8 @@ fn find() -> Result<PathBuf, String> {
     match profile
         .parent()
         .filter(|target| target.starts_with(workspace))
+        // Elsewhere there may be a folder of that name, too.
+        .filter(|_| workspace.join("Cargo.toml").is_file())
     {
         Some(target) => build(workspace, target).map(|()| server),
         None if server.exists() => Ok(server),

@@ -11,7 +11,7 @@ use crate::compose::{CLIENT_PORT, SERVER_PORT};
 use crate::dissect::{self, Head, Message, Name, NtpPart, Opt, Options, Value};
 use crate::lens::Lens;
 use crate::normalise::Names;
-use crate::rig::{Datagram, SERVER_ADDRESS};
+use crate::rig::Datagram;
 
 /// What happened, in order.
 #[derive(Clone, Debug, Default)]
@@ -253,7 +253,7 @@ impl Page {
         let mut head = format!("→ {by}  {}  to ", self.head(&tree));
         self.endpoint(&mut head, datagram.destination, SERVER_PORT);
         let source = datagram.source;
-        let name = self.names.address(*source.ip());
+        let name = self.names.endpoint(source);
         if relayed || name != by || source.port() != port {
             head.push_str("  from ");
             self.endpoint(&mut head, source, port);
@@ -267,10 +267,11 @@ impl Page {
         let tree = dissect::message(&datagram.payload);
         let relayed = dissect::is_relay(tree.message_type);
         let port = if relayed { SERVER_PORT } else { CLIENT_PORT };
-        let mut head = format!("← server  {}  to ", self.head(&tree));
+        let server = self.names.server(datagram.source).to_owned();
+        let mut head = format!("← {server}  {}  to ", self.head(&tree));
         self.endpoint(&mut head, datagram.destination, port);
         let source = self.lens.answer_source(datagram.source);
-        if *source.ip() != SERVER_ADDRESS || source.port() != SERVER_PORT {
+        if self.names.endpoint(source) != server || source.port() != SERVER_PORT {
             head.push_str("  from ");
             self.endpoint(&mut head, source, SERVER_PORT);
         }
@@ -286,7 +287,7 @@ impl Page {
 
     /// An address by its name; the port only if it is not the usual one.
     fn endpoint(&self, text: &mut String, end: SocketAddrV6, usual_port: u16) {
-        text.push_str(&self.names.address(*end.ip()));
+        text.push_str(&self.names.endpoint(end));
         if end.port() != usual_port {
             let _ = write!(text, " port {}", end.port());
         }

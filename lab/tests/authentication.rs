@@ -65,7 +65,7 @@ fn hear(site: &mut Site, heard: &mut Vec<Timed>, mut enough: impl FnMut(&[Timed]
             return;
         }
         assert!(Instant::now() < until, "only this was said: {heard:?}");
-        site.server.wait(site.ear(), until).expect("it waits");
+        site.server.wait(Some(site.ear()), until).expect("it waits");
         site.server.lines().expect("its log");
     }
 }
@@ -106,7 +106,7 @@ fn refused(site: &mut Site, payload: &[u8], reason: &str) {
     while !said.iter().any(is_word) {
         assert!(Instant::now() < until, "the server says nothing of it");
         site.server.check().expect("the server runs");
-        site.server.wait(site.ear(), until).expect("it waits");
+        site.server.wait(Some(site.ear()), until).expect("it waits");
         site.overheard().expect("what was said");
         said.extend(site.server.lines().expect("its log"));
     }
@@ -117,6 +117,7 @@ fn refused(site: &mut Site, payload: &[u8], reason: &str) {
 /// Every message of both sides is as RFC 3315 says, and the client has proved who it is in all but its Solicits.
 fn check_signatures(heard: &[Timed]) {
     let client = Client {
+        link: None,
         name: "client".into(),
         duid: IDENTITY.duid().to_vec(),
         address: MACHINE,

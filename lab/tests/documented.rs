@@ -3,9 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
+use dhcp6lab::link::Device;
 use dhcp6lab::player::{self, Played};
-use dhcp6lab::rig::live::Live;
-use dhcp6lab::rig::sim::Sim;
+use dhcp6lab::rig::bench;
 use dhcp6lab::scenario::Scenario;
 use dhcp6lab::suite;
 
@@ -50,8 +50,8 @@ fn every_example_passes_on_the_simulated_rig() {
         if scenario.only_live().is_some() {
             continue;
         }
-        let mut sim = Sim::start(&scenario.setup()).unwrap_or_else(|error| panic!("{error}"));
-        passes(path, *number, &player::play(scenario, &mut sim));
+        let mut sim = bench::sim(&scenario.places()).unwrap_or_else(|error| panic!("{error}"));
+        passes(path, *number, &player::play(scenario, sim.as_mut()));
     }
     assert!(examples.len() > 10, "{} examples", examples.len());
 }
@@ -66,18 +66,19 @@ fn every_example_tells_the_same_on_the_live_rig() {
         if scenario.only_sim().is_some() {
             continue;
         }
-        let setup = scenario.setup();
-        let mut live =
-            Live::start(&setup, server.as_path()).unwrap_or_else(|error| panic!("{error}"));
-        let played = player::play(&scenario, &mut live);
+        let places = scenario.places();
+        let device = Device::best().device;
+        let mut live = bench::live(&places, device, &server.as_path().into())
+            .unwrap_or_else(|error| panic!("{error}"));
+        let played = player::play(&scenario, live.as_mut());
         passes(&path, number, &played);
         if scenario.only_live().is_some() {
             continue;
         }
-        let mut sim = Sim::start(&setup).unwrap_or_else(|error| panic!("{error}"));
+        let mut sim = bench::sim(&places).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(
             played.text(),
-            player::play(&scenario, &mut sim).text(),
+            player::play(&scenario, sim.as_mut()).text(),
             "{}, example {number}",
             path.display()
         );

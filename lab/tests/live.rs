@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use dhcp6lab::link::Device;
 use dhcp6lab::player;
-use dhcp6lab::rig::live::Live;
+use dhcp6lab::rig::bench;
 use dhcp6lab::scenario::Scenario;
 use dhcp6lab::suite;
 use rstest::rstest;
@@ -28,9 +28,9 @@ fn live(
         return;
     }
     let server = server::path();
-    let mut rig = Live::start_over(device, &scenario.setup(), server.as_path())
+    let mut rig = bench::live(&scenario.places(), device, &server.as_path().into())
         .unwrap_or_else(|error| panic!("{error}"));
-    let played = player::play(&scenario, &mut rig);
+    let played = player::play(&scenario, rig.as_mut());
     let text = played.text();
     let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}\n\n{text}", failures.join("\n"));

@@ -162,6 +162,7 @@ fn leg(exchange: &Exchange, message_type: u8) -> Send {
     Send {
         from: exchange.from.clone(),
         transport: Transport {
+            on: None,
             source: exchange.source.clone(),
             to: exchange.to,
             relay: exchange.relay.clone(),

@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-const HEAD: &str = "rfc: [\"9915 §18.3.2\"]\nconfig: |\n  interface eth0 { address-pool lan 3600 7200; };\n  \
+const HEAD: &str = "rfc: [\"9915 §18.3.2\"]\ncovers: [SOL-1]\nconfig: |\n  interface eth0 { address-pool lan 3600 7200; };\n  \
                     pool lan { range 2001:db8:1::10 to 2001:db8:1::1f; };\nclients: { first: {} }\nsteps:\n";
 const PASSES: &str = "why: Through <an> agent & back.\n";
 const PASSES_STEPS: &str =
@@ -62,6 +62,14 @@ fn the_json_report_has_everything() {
         result["capture"],
         "report-packets/topic-it-fails-sim.pcapng"
     );
+    let requirements = report["conformance"].as_array().expect("a list");
+    let shown = requirements
+        .iter()
+        .find(|it| it["id"] == "SOL-1")
+        .expect("it is there");
+    assert_eq!(shown["state"], "failed");
+    assert_eq!(shown["by"][0]["path"], "topic/it-fails.yaml");
+    assert!(requirements.iter().any(|it| it["state"] == "absent"));
     assert_eq!(passes["why"], "Through <an> agent & back.");
     let rails = &passes["results"][0]["ladder"]["rails"];
     let names: Vec<_> = rails
@@ -92,6 +100,7 @@ fn the_page_is_one_well_formed_file_with_a_picture_of_each_conversation() {
     assert_eq!(page.matches("<svg").count(), 2);
     assert!(page.contains("https://www.rfc-editor.org/rfc/rfc9915#section-18.3.2"));
     assert!(page.contains("dropped: no-client-id"));
+    assert!(page.contains("<tr class=\"failed\" id=\"SOL-1\">"));
     // What is no HTML of its own has to be XML, too, so its tags match.
     let start = page.find("<main>").expect("a beginning");
     let end = page.find("</main>").expect("an end") + "</main>".len();
@@ -121,6 +130,36 @@ fn the_junit_report_counts_as_the_terminal_does() {
 }
 
 #[test]
+fn the_coverage_is_a_table_of_requirements() {
+    let (_folder, output) = run(&["--coverage"]);
+    let said = String::from_utf8_lossy(&output.stdout);
+    let table = said
+        .split("0 passed, 1 failed, 1 new\n")
+        .nth(1)
+        .expect("a table");
+    let lines: Vec<&str> = table.lines().collect();
+    let at = lines
+        .iter()
+        .position(|it| it.starts_with("SOL-1 "))
+        .expect("a row");
+    assert!(
+        lines[at].ends_with("[9915 §18.3.1] failed"),
+        "{}",
+        lines[at]
+    );
+    assert!(
+        lines[at + 1].ends_with("failed   sim  topic/it-fails.yaml"),
+        "{}",
+        lines[at + 1]
+    );
+    assert!(
+        lines[at + 2].ends_with("new      sim  topic/it-passes.yaml"),
+        "{}",
+        lines[at + 2]
+    );
+}
+
+#[test]
 fn github_is_told_the_line_of_the_step() {
     let folder = run(&[]).0;
     let output = Command::new(env!("CARGO_BIN_EXE_dhcp6lab"))
@@ -135,9 +174,9 @@ fn github_is_told_the_line_of_the_step() {
         .lines()
         .find(|it| it.starts_with("::error"))
         .expect("an annotation");
-    // The fifth step is in the twelfth line: why, rfc, three of the configuration, clients, steps, and five.
+    // The fifth step is in the thirteenth line: why, rfc, covers, three of the configuration, clients, steps, and five.
     assert!(
-        line.starts_with("::error file=topic/it-fails.yaml,line=12,"),
+        line.starts_with("::error file=topic/it-fails.yaml,line=13,"),
         "{line}"
     );
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use dhcp6lab::player;
-use dhcp6lab::rig::sim::Sim;
+use dhcp6lab::rig::bench;
 use dhcp6lab::scenario::Scenario;
 use rstest::rstest;
 
@@ -21,8 +21,8 @@ fn scenario(
         println!("skipped: {reason}");
         return;
     }
-    let mut sim = Sim::start(&scenario.setup()).unwrap_or_else(|error| panic!("{error}"));
-    let played = player::play(&scenario, &mut sim);
+    let mut sim = bench::sim(&scenario.places()).unwrap_or_else(|error| panic!("{error}"));
+    let played = player::play(&scenario, sim.as_mut());
     let text = played.text();
     let failures: Vec<String> = played.failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}\n\n{text}", failures.join("\n"));

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use dhcp6lab::scenario::DROP_LABELS;
+use dhcp6lab::conformance;
+use dhcp6lab::scenario::{DROP_LABELS, Scenario};
 use dhcp6lab::suite;
 use dhcp6s::engine::DropReason;
 use paths::{Named, named};
@@ -391,4 +392,36 @@ fn the_checker_finds_impurity_in_any_dress() {
     assert_eq!(trespasses("src/server/mod.rs", &server), [""; 0]);
     assert_eq!(trespasses("src/control/listener.rs", &server), [""; 0]);
     assert_eq!(trespasses("src/control/frame.rs", &server).len(), 1);
+}
+
+/// Requirements that no scenario shows yet.
+const NOT_SHOWN: [&str; 6] = ["DUID-8", "RLY-14", "RLY-20", "OPT-7", "PD-9", "SEC-2"];
+
+#[test]
+fn every_requirement_is_shown_or_has_a_reason_and_not_both() {
+    let mut shown = BTreeSet::new();
+    for path in suite::scenarios(&root().join("scenarios")).expect("readable scenarios") {
+        if let Ok(scenario) = Scenario::load(&path) {
+            shown.extend(scenario.covers.0);
+        }
+    }
+    let mut faults = Vec::new();
+    for requirement in conformance::requirements() {
+        let id = &requirement.id;
+        let is_shown = shown.contains(id);
+        let excused = requirement.tests.is_some() || requirement.absent.is_some();
+        let listed = NOT_SHOWN.contains(&id.as_str());
+        if requirement.absent.is_some() && is_shown {
+            faults.push(format!("{id} is absent, and a scenario shows it"));
+        }
+        if !is_shown && !excused && !listed {
+            faults.push(format!(
+                "{id} is shown by nothing: add a scenario, or say why"
+            ));
+        }
+        if is_shown && listed {
+            faults.push(format!("{id} is shown by now: take it off the list here"));
+        }
+    }
+    none(&faults);
 }

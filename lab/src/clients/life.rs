@@ -94,6 +94,7 @@ pub fn clients() -> Clients {
         key: None,
         order: Vec::new(),
         model: None,
+        link: None,
     };
     Clients(vec![named("client", HOST), named("next", HOST + 1)])
 }

@@ -13,6 +13,7 @@ fn client() -> Client {
         key: None,
         order: Vec::new(),
         model: None,
+        link: None,
     }
 }
 
@@ -87,6 +88,7 @@ fn a_relay_agent_orders_its_options_too() {
     let hop = Hop {
         interface_id: Some(crate::scenario::Opaque(b"x".to_vec())),
         order: vec![Code(RELAY_MESSAGE)],
+        link: None,
         ..Hop::default()
     };
     let datagram = sent(Message::Client(1, Fields::default()), vec![hop]);

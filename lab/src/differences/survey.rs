@@ -178,12 +178,16 @@ pub fn compare(path: &Path, scenario: &Scenario, original: &Path) -> Compared {
 
 /// Why a scenario cannot be played against the original, if so.
 fn incomparable(scenario: &Scenario) -> Option<&'static str> {
+    if scenario.has_several_servers() {
+        return Some("It has several servers.");
+    }
     if scenario.only_sim().is_some() {
         return Some("More time passes than anybody can wait for.");
     }
     let steps = scenario.cases().flat_map(|it| &it.steps);
     steps.into_iter().find_map(|step| match step {
         Step::Disk(_) => Some("The original keeps nothing on a disk that could be full."),
+        Step::Interface(_) => Some("Only ours is asked what it makes of changes of its interface."),
         Step::Run(_) => Some("It runs a program, which is made for this server."),
         Step::Advance(_)
         | Step::Retransmit(_)
@@ -263,7 +267,8 @@ fn pools(scenario: &Scenario) -> Pools {
         | Step::Faults(_)
         | Step::Run(_)
         | Step::Save(_)
-        | Step::Disk(_) => None,
+        | Step::Disk(_)
+        | Step::Interface(_) => None,
     });
     let first = scenario.cases().map(|it| it.config.as_str());
     let configurations = first.chain(later);

@@ -215,7 +215,7 @@ pub(super) fn check_conversation(conversation: &Conversation<'_>, report: &mut R
         let core = said.core();
         let server = server_id(core);
         if said.from_server {
-            servers.extend(server);
+            servers.extend(server.filter(|it| !servers.contains(it)));
             continue;
         }
         let known = server.filter(|it| !servers.is_empty() && !servers.contains(it));

@@ -243,15 +243,11 @@ fn changed(
     }
     let first = question.repeats.unwrap_or(index);
     let server = |said: &Said<'_>| crate::dialogue::server_id(said.core());
-    let before = conversation.messages.iter().rev().find(|it| {
-        let same = it.answers.is_some_and(|answered| {
-            let message = conversation.messages.get(answered);
-            answered == first || message.is_some_and(|it| it.repeats == Some(first))
-        });
-        same && it.kind() == REPLY
-            && it.packet.number < said.packet.number
-            && server(it) == server(said)
+    let before = conversation.answers(first).filter(|it| {
+        let earlier = it.packet.number < said.packet.number;
+        earlier && it.kind() == REPLY && server(it) == server(said)
     });
+    let before = before.max_by_key(|it| it.packet.number);
     let Some(before) = before else { return };
     let of = |said: &Said<'_>| ias(said.core()).iter().flat_map(keys).collect::<Vec<_>>();
     let (now, then) = (of(said), of(before));

@@ -46,6 +46,9 @@ const NO_BINDING: u16 = 3;
 const NOT_ON_LINK: u16 = 4;
 const NO_PREFIX_AVAIL: u16 = 6;
 
+/// So many messages behind an answer its client is heard again, if at all.
+const NEXT: usize = 16;
+
 const PORT_CLIENT: u16 = 546;
 const PORT_SERVER: u16 = 547;
 
@@ -420,17 +423,9 @@ pub(super) fn check_answered(conversation: &Conversation<'_>, index: usize, repo
     if said.repeats.is_some() || !known {
         return;
     }
-    let group: Vec<usize> = (index..messages.len())
-        .filter(|it| *it == index || messages[*it].repeats == Some(index))
-        .collect();
-    let answers: Vec<usize> = (index..messages.len())
-        .filter(|it| messages[*it].answers.is_some_and(|q| group.contains(&q)))
-        .collect();
-    let Some(last) = group.last().and_then(|it| messages.get(*it)) else {
-        return;
-    };
-    if answers.is_empty() {
-        let times = group.len();
+    let times = conversation.transmissions(index).count();
+    if conversation.answers(index).next().is_none() {
+        let last = conversation.transmissions(index).last().unwrap_or(said);
         let text = format!(
             "{}, sent {times} time{}",
             said.core().name(),
@@ -438,27 +433,21 @@ pub(super) fn check_answered(conversation: &Conversation<'_>, index: usize, repo
         );
         return report.add(&UNANSWERED, last, text);
     }
-    // The first message that is sent a while after an answer that it should have ended with.
-    let settled = answers
-        .iter()
-        .map(|it| &messages[*it])
-        .find(|it| settles(it));
-    let Some(settled) = settled else { return };
-    let again = messages[index..].iter().find(|it| {
-        let same = !it.from_server && it.kind() == said.kind() && it.kind() != INFORMATION_REQUEST;
-        let begun = it.core().xid() == said.core().xid() || it.kind() == SOLICIT;
-        let late = it.at().saturating_sub(settled.at()).as_secs_f64();
-        same && begun && it.packet.number > settled.packet.number && (0.2..60.0).contains(&late)
-    });
-    // Between the two, the client may have gone on as it should.
-    let went_on = |again: &Said<'_>| {
-        messages.iter().any(|it| {
-            !it.from_server
-                && it.kind() != said.kind()
-                && (settled.packet.number..again.packet.number).contains(&it.packet.number)
-        })
+    let Some(settled) = conversation.answers(index).find(|it| settles(it)) else {
+        return;
     };
-    if let Some(again) = again.filter(|it| !went_on(it)) {
+    let after = messages.partition_point(|it| it.packet.number <= settled.packet.number);
+    // What the client says next is to be something else.
+    let own = messages
+        .iter()
+        .skip(after)
+        .take(NEXT)
+        .find(|it| !it.from_server);
+    let Some(again) = own else { return };
+    let begun = again.core().xid() == said.core().xid() || again.kind() == SOLICIT;
+    let late = again.at().saturating_sub(settled.at()).as_secs_f64();
+    let asks = again.kind() == said.kind() && again.kind() != INFORMATION_REQUEST;
+    if asks && begun && (0.2..60.0).contains(&late) {
         let rule = if said.kind() == SOLICIT {
             &ADVERTISE_IGNORED
         } else {

@@ -38,8 +38,7 @@ pub(super) fn check(conversation: &Conversation<'_>, report: &mut Report) {
         if said.from_server || said.repeats.is_some() {
             continue;
         }
-        let repetitions = messages.iter().filter(|it| it.repeats == Some(first));
-        let group: Vec<&Said<'_>> = std::iter::once(said).chain(repetitions).collect();
+        let group: Vec<&Said<'_>> = conversation.transmissions(first).collect();
         let group = without_copies(&group, report);
         check_intervals(&group, report);
         check_elapsed(&group, started, report);

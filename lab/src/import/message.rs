@@ -77,6 +77,7 @@ pub(super) fn send(datagram: &Datagram, context: &Context<'_>) -> (Send, Memory)
             ),
             to: target(datagram, compose::AGENTS_AND_SERVERS),
             relay: None,
+            on: None,
         },
         message: Message::Raw(datagram.payload.clone()),
     };
@@ -312,6 +313,7 @@ fn transport(datagram: &Datagram, context: &Context<'_>) -> (Vec<u8>, Transport)
         source: source(datagram, usual, port, context.taken),
         to: target(datagram, to),
         relay: (!relay.is_empty()).then_some(relay),
+        on: None,
     };
     (octets.to_vec(), transport)
 }

@@ -71,6 +71,7 @@ pub(super) fn clients(dialogue: &Dialogue, taken: &[Ipv6Addr]) -> Vec<Client> {
             },
             key: None,
             order: habit(&orders).into_iter().map(Code).collect(),
+            link: None,
         }
     });
     clients.collect()
@@ -348,6 +349,7 @@ fn as_exchange(solicit: &Send, request: &Send) -> Option<Exchange> {
         source: solicit.transport.source.clone(),
         to: solicit.transport.to,
         relay: solicit.transport.relay.clone(),
+        on: None,
         ia_na: merged(&one.ia_na, &two.ia_na),
         ia_pd: merged(&one.ia_pd, &two.ia_pd),
         oro: one.oro.clone(),

@@ -318,6 +318,7 @@ fn exchange(exchange: &Exchange) -> Node {
         source: exchange.source.clone(),
         to: exchange.to,
         relay: exchange.relay.clone(),
+        on: None,
     }));
     if exchange.rapid_commit {
         entries.push(("rapid_commit", Node::Plain("true".to_owned())));

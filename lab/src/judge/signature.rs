@@ -77,6 +77,7 @@ mod tests {
             }),
             order: Vec::new(),
             model: None,
+            link: None,
         }
     }
 

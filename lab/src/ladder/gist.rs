@@ -79,7 +79,7 @@ pub(super) fn of_agent(level: &Message) -> Vec<String> {
         .filter(|it| it.value.message().is_none())
     {
         let text = std::str::from_utf8(&option.octets).ok();
-        match text.filter(|it| !it.is_empty() && it.bytes().all(|it| it.is_ascii_graphic())) {
+        match text.filter(|it| !it.is_empty() && it.bytes().all(|it| matches!(it, 0x20..=0x7e))) {
             Some(text) => lines.push(format!("{} {text}", option_name(option))),
             None => others.push(option_name(option)),
         }

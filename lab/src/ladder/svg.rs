@@ -43,7 +43,7 @@ pub fn draw(ladder: &Ladder, marks: &[Mark]) -> String {
         spacing: match ladder.rails.len() {
             0..=2 => 470,
             3 => 330,
-            _ => 300,
+            _ => 260,
         },
         body: String::new(),
         y: TOP + 16,

@@ -9,8 +9,8 @@ use std::net::Ipv6Addr;
 use crate::link::frame::{FRAGMENT, IPV6_LEN, MTU, Packet};
 
 const HEADER_LEN: usize = 8;
-/// The longest piece that fits the link; all pieces but the last are multiples of eight.
-const PIECE_LEN: usize = (MTU - IPV6_LEN - HEADER_LEN) & !7;
+/// What every link carries (RFC 8200 §5).
+const MTU_MIN: usize = 1280;
 /// What an IPv6 header can say about the length of what follows it.
 const PAYLOAD_LEN_MAX: usize = 65_535;
 /// How many packets may be incomplete at a time.
@@ -21,13 +21,21 @@ const UNFINISHED_MAX: usize = 64;
 /// Asked for a payload that would fit as it is, it returns the one piece that is all of it.
 #[must_use]
 pub fn split(next_header: u8, payload: &[u8], identification: u32) -> Vec<Vec<u8>> {
-    let last = payload.len().saturating_sub(1) / PIECE_LEN;
+    split_to(MTU, next_header, payload, identification)
+}
+
+/// The same for a link that carries no longer packets than this; less than 1280 octets is taken for 1280.
+#[must_use]
+pub fn split_to(mtu: usize, next_header: u8, payload: &[u8], identification: u32) -> Vec<Vec<u8>> {
+    // All pieces but the last are multiples of eight.
+    let piece_len = (mtu.max(MTU_MIN) - IPV6_LEN - HEADER_LEN) & !7;
+    let last = payload.len().saturating_sub(1) / piece_len;
     let pieces = payload
-        .chunks(PIECE_LEN)
+        .chunks(piece_len)
         .enumerate()
         .map(|(number, piece)| {
             // 65,535 octets end at offset 65,528 at the latest, so the offset fits; beyond, it saturates.
-            let offset = u16::try_from(number * PIECE_LEN).unwrap_or(u16::MAX) & !7;
+            let offset = u16::try_from(number * piece_len).unwrap_or(u16::MAX) & !7;
             let more = u16::from(number < last);
             let mut bytes = Vec::with_capacity(HEADER_LEN + piece.len());
             bytes.extend([next_header, 0]);
@@ -175,6 +183,18 @@ mod tests {
                 (&[17, 0, 0x05, 0xa9, 1, 2, 3, 4], 1448),
                 (&[17, 0, 0x0b, 0x50, 1, 2, 3, 4], 104),
             ],
+        );
+    }
+
+    #[test]
+    fn pieces_fit_a_link_that_carries_less() {
+        let pieces = split_to(1280, UDP, &[7; 3000], 1);
+        let lengths: Vec<_> = pieces.iter().map(|it| it.len() + IPV6_LEN).collect();
+        assert_eq!(lengths, [1280, 1280, 584]);
+        assert_eq!(
+            split_to(0, UDP, &[7; 3000], 1),
+            pieces,
+            "no link carries less"
         );
     }
 

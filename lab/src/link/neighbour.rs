@@ -10,6 +10,10 @@ const OPTION_SOURCE_MAC: u8 = 1;
 const OPTION_TARGET_MAC: u8 = 2;
 /// Solicited, and to be believed over what was known before.
 const FLAGS: [u8; 4] = [0x60, 0, 0, 0];
+/// To be believed over what was known before, and nobody's answer.
+const OVERRIDE: [u8; 4] = [0x20, 0, 0, 0];
+/// Everybody on a link.
+pub const ALL_NODES: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1);
 /// What every message of neighbour discovery carries, and proof that no router has passed it on.
 pub const HOP_LIMIT: u8 = 255;
 
@@ -68,6 +72,20 @@ impl Solicitation {
             target_mac,
         );
         sealed(self.target, self.asker, body)
+    }
+
+    /// The answer to somebody who wants an address that its owner keeps (RFC 4861 §7.2.4). It goes to
+    /// [`ALL_NODES`], since the asker has no address.
+    #[must_use]
+    pub fn objection(&self, target_mac: Mac) -> Vec<u8> {
+        let body = body(
+            ADVERTISEMENT,
+            OVERRIDE,
+            self.target,
+            [OPTION_TARGET_MAC, 1],
+            target_mac,
+        );
+        sealed(self.target, ALL_NODES, body)
     }
 }
 
@@ -152,6 +170,19 @@ mod tests {
             None,
             "it asks for nothing"
         );
+    }
+
+    #[test]
+    fn who_asks_for_an_address_without_one_is_answered_before_everybody() {
+        let asked = Solicitation {
+            asker: Ipv6Addr::UNSPECIFIED,
+            target: TARGET,
+        };
+        let objection = asked.objection(MAC);
+        assert_eq!(objection[..2], [ADVERTISEMENT, 0]);
+        assert_eq!(objection[4..8], [0x20, 0, 0, 0]);
+        assert_eq!(objection[8..24], TARGET.octets());
+        assert_eq!(checksum(TARGET, ALL_NODES, ICMPV6, &objection), 0);
     }
 
     proptest! {

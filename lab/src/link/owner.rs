@@ -104,12 +104,23 @@ fn remove_all(goes: impl Fn(Owner) -> bool) {
     }
 }
 
-/// Whose program a process runs, if it is the lab's.
+/// Whose program a process runs, if it is the lab's. In a container processes have other numbers, so that what is
+/// noted there tells nothing here.
 fn owner_of(pid: Pid) -> Option<Owner> {
+    if !counts_as_we_do(pid) {
+        return None;
+    }
     let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
     let mut variables = environment.split(|octet| *octet == 0);
     let value = variables.find_map(|it| it.strip_prefix(MARK.as_bytes())?.strip_prefix(b"="))?;
     Owner::of(str::from_utf8(value).ok()?)
+}
+
+/// Whether a process is in the same namespace of process numbers.
+fn counts_as_we_do(pid: Pid) -> bool {
+    let theirs = fs::read_link(format!("/proc/{pid}/ns/pid"));
+    let ours = fs::read_link("/proc/self/ns/pid");
+    matches!((theirs, ours), (Ok(theirs), Ok(ours)) if theirs == ours)
 }
 
 fn things(folder: &Path, goes: impl Fn(Owner) -> bool) -> Vec<String> {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use crate::link::fragment::{Reassembly, split};
+use crate::link::fragment::{Reassembly, split_to};
 use crate::link::frame::{
     ETHERNET_LEN, FRAGMENT, ICMPV6, IPV6_LEN, MTU, Mac, Packet, UDP, multicast_mac,
 };
@@ -23,6 +23,9 @@ pub struct Station {
     peer: Ipv6Addr,
     /// The addresses that the peer's host knows to be ours.
     introduced: HashSet<Ipv6Addr>,
+    /// The addresses that we let nobody else have.
+    claimed: HashSet<Ipv6Addr>,
+    mtu: usize,
     reassembly: Reassembly,
     identification: u32,
 }
@@ -36,9 +39,26 @@ impl Station {
             peer_mac,
             peer,
             introduced: HashSet::new(),
+            claimed: HashSet::new(),
+            mtu: MTU,
             reassembly: Reassembly::default(),
             identification: 0,
         }
+    }
+
+    /// Lets nobody else on the link have an address.
+    pub fn claim(&mut self, address: Ipv6Addr) {
+        self.claimed.insert(address);
+    }
+
+    /// Sends no longer packets than this from now on. It is 1280 at least, and at most what the link carries.
+    pub fn limit(&mut self, mtu: usize) {
+        self.mtu = mtu.min(MTU);
+    }
+
+    /// Takes it that the peer's host knows none of our addresses any more.
+    pub fn introduce_again(&mut self) {
+        self.introduced.clear();
     }
 
     /// Puts a datagram on the link, in fragments if it is too long for one frame. All of it has been
@@ -62,11 +82,11 @@ impl Station {
             next_header: UDP,
             payload: &payload,
         };
-        if IPV6_LEN + payload.len() <= MTU {
+        if IPV6_LEN + payload.len() <= self.mtu {
             return self.put(&packet);
         }
         self.identification = self.identification.wrapping_add(1);
-        for piece in split(UDP, &payload, self.identification) {
+        for piece in split_to(self.mtu, UDP, &payload, self.identification) {
             self.put(&Packet {
                 next_header: FRAGMENT,
                 payload: &piece,
@@ -117,7 +137,11 @@ impl Station {
     }
 
     fn answer(&mut self, asked: Solicitation) -> Result<(), Error> {
-        // An unspecified asker wants to own the address, and may.
+        // An unspecified asker wants to own the address.
+        if asked.asker.is_unspecified() && self.claimed.contains(&asked.target) {
+            let objection = asked.objection(LAB_MAC);
+            return self.put(&icmp(asked.target, neighbour::ALL_NODES, &objection));
+        }
         if asked.asker.is_unspecified() || asked.target == self.peer {
             return Ok(());
         }

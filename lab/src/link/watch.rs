@@ -1,5 +1,6 @@
 //! Notices when addresses on the interfaces of a namespace come, go or change, and tells which there are.
 
+use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -78,11 +79,48 @@ impl Watch {
     /// # Errors
     /// It does not get one.
     pub fn until_ready(&self, namespace: &Namespace, interface: &str) -> Result<(), Error> {
-        let until = Instant::now() + PATIENCE;
         let waiting = || format!("wait for the link-local address of {interface}");
+        self.until(namespace, Scope::Link, waiting, |assigned| {
+            assigned.iter().any(|one| one.interface == interface)
+        })
+    }
+
+    /// Waits until an interface has these addresses besides that one. What is added may be used a moment later,
+    /// even where nobody looks for duplicates.
+    ///
+    /// # Errors
+    /// It does not get them.
+    pub fn until_usable(
+        &self,
+        namespace: &Namespace,
+        interface: &str,
+        addresses: &[(Ipv6Addr, u8)],
+    ) -> Result<(), Error> {
+        let waiting = || format!("wait for the addresses of {interface}");
+        let global = addresses
+            .iter()
+            .filter(|(address, _)| !address.is_unicast_link_local());
+        let wanted: Vec<String> = global
+            .map(|(address, length)| format!("{address}/{length}"))
+            .collect();
+        self.until(namespace, Scope::Global, waiting, |assigned| {
+            wanted.iter().all(|it| {
+                let is_it = |one: &Assigned| one.interface == interface && one.address == *it;
+                assigned.iter().any(is_it)
+            })
+        })
+    }
+
+    fn until(
+        &self,
+        namespace: &Namespace,
+        scope: Scope,
+        waiting: impl Fn() -> String,
+        done: impl Fn(&[Assigned]) -> bool,
+    ) -> Result<(), Error> {
+        let until = Instant::now() + PATIENCE;
         loop {
-            let assigned = self.look(namespace, Scope::Link)?;
-            if assigned.iter().any(|one| one.interface == interface) {
+            if done(&self.look(namespace, scope)?) {
                 return Ok(());
             }
             let changed = wait(&[self.as_fd()], until);
@@ -92,7 +130,11 @@ impl Watch {
         }
     }
 
-    fn clear(&self) -> Result<(), Error> {
+    /// Forgets what has changed so far.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn clear(&self) -> Result<(), Error> {
         let mut buffer = [0; 8192];
         loop {
             match recv(self.socket.as_raw_fd(), &mut buffer, MsgFlags::MSG_DONTWAIT) {

@@ -7,7 +7,7 @@ use std::net::Ipv6Addr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
-use crate::link::frame::{MTU, Mac, mac_text};
+use crate::link::frame::{Mac, mac_text};
 use crate::link::ip::batch;
 use crate::link::tap::Tap;
 use crate::link::veth::Veth;
@@ -156,10 +156,11 @@ pub fn bring_up(
     namespace: &Namespace,
     name: &str,
     mac: Mac,
+    mtu: u32,
     addresses: &[(Ipv6Addr, u8)],
 ) -> Result<(), Error> {
     let mut setup = vec![
-        format!("link set {name} address {} mtu {MTU}", mac_text(mac)),
+        format!("link set {name} address {} mtu {mtu}", mac_text(mac)),
         format!("link set {name} up"),
     ];
     for (address, length) in addresses {
@@ -168,7 +169,8 @@ pub fn bring_up(
     setup.push(format!("route add default dev {name}\n"));
     let watch = Watch::new(namespace)?;
     batch(namespace, setup.join("\n"))?;
-    watch.until_ready(namespace, name)
+    watch.until_ready(namespace, name)?;
+    watch.until_usable(namespace, name, addresses)
 }
 
 #[cfg(test)]

@@ -6,8 +6,10 @@
 //! A scenario can also be watched: then nothing is expected of the server, and whatever it does is written
 //! down, so that two servers can be compared.
 
+mod choice;
 mod expectation;
 mod link;
+mod operation;
 mod retransmission;
 #[cfg(test)]
 mod tests;
@@ -18,15 +20,16 @@ use std::fmt;
 use std::time::Duration;
 
 use self::link::{Link, Passenger};
+use self::operation::{interface_text, with_config};
 use self::retransmission::Unanswered;
 use crate::compose::Memory;
 use crate::dissect;
 use crate::normalise::Names;
 use crate::rig::product::Product;
-use crate::rig::{Datagram, Disk, IaName, Ran, Rig, RigError};
+use crate::rig::{Datagram, Disk, Ran, Rig, RigError};
 use crate::scenario::{
-    Client, Exchange, Expected, Fields, Ia, Message, Program, Reload, Remove, Restart, Save, Saved,
-    Scenario, Send, Several, Step, Transport, Wanted,
+    Client, Exchange, Expected, Fields, Ia, Message, Program, Save, Saved, Scenario, Send, Several,
+    Step, Transport, Wanted,
 };
 use crate::transcript::Transcript;
 
@@ -175,7 +178,7 @@ fn case(scenario: &Scenario, rig: &mut dyn Rig, manner: Manner) -> Played {
     }
     Played {
         transcript: player.transcript,
-        names: Names::new(&scenario.clients.0),
+        names: Names::of(scenario),
         failures: player.failures,
     }
 }
@@ -279,11 +282,17 @@ impl<'a> Player<'a> {
             }
             Step::Crash(restart) => {
                 self.note(&with_config("crash", restart));
-                self.rig.crash(restart.config.as_deref())
+                self.server(restart.server.as_deref())?
+                    .crash(restart.config.as_deref())
             }
             Step::Restart(restart) => {
                 self.note(&with_config("restart", restart));
-                self.rig.restart(restart.config.as_deref())
+                self.server(restart.server.as_deref())?
+                    .restart(restart.config.as_deref())
+            }
+            Step::Interface(step) => {
+                self.note(&interface_text(step));
+                self.server(step.server.as_deref())?.interface(&step.change)
             }
             Step::Reload(reload) => self.reload(reload),
             Step::Remove(remove) => self.remove(remove),
@@ -295,50 +304,6 @@ impl<'a> Player<'a> {
                 self.rig.disk(*disk)
             }
         }
-    }
-
-    fn reload(&mut self, reload: &Reload) -> Result<(), RigError> {
-        let taken = self.rig.reload(&reload.config)?;
-        let refused = if self.watching {
-            !taken
-        } else {
-            reload.refused
-        };
-        self.note(match refused {
-            false => "reload with another configuration",
-            true => "reload with another configuration, which is refused",
-        });
-        match (taken, reload.refused) {
-            (true, true) => self.fail("the server took over the configuration".into()),
-            (false, false) => self.fail("the server refused the configuration".into()),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn remove(&mut self, remove: &Remove) -> Result<(), RigError> {
-        let (Some(client), Some(ia)) = (self.client(&remove.client), remove.ia()) else {
-            self.fail("there is no such client, or not one IA".into());
-            return Ok(());
-        };
-        let known = self.rig.remove(&client.duid, ia)?;
-        let unknown = if self.watching {
-            !known
-        } else {
-            remove.unknown
-        };
-        let unknown = if unknown { ", which is not known" } else { "" };
-        let name = &remove.client;
-        self.note(&match ia {
-            IaName::Na(iaid) => format!("remove IA_NA {iaid} of {name}{unknown}"),
-            IaName::Pd(iaid) => format!("remove IA_PD {iaid} of {name}{unknown}"),
-        });
-        match (known, remove.unknown) {
-            (true, true) => self.fail("the server knew of that binding".into()),
-            (false, false) => self.fail("the server knew of no such binding".into()),
-            _ => {}
-        }
-        Ok(())
     }
 
     fn note(&mut self, text: &str) {
@@ -494,7 +459,7 @@ impl<'a> Player<'a> {
         let tree = dissect::message(&passenger.datagram.payload);
         let is = |it: &dissect::Message| it.message_type == message_type;
         if is(&tree) || is(tree.core()) {
-            let names = Names::new(&self.scenario.clients.0);
+            let names = Names::of(self.scenario);
             for difference in expectation::differences(wanted, &passenger.datagram, &names) {
                 self.fail(format!("the {name} is not as expected: {difference}"));
             }
@@ -544,11 +509,15 @@ impl<'a> Player<'a> {
                 break;
             }
             let failed = self.failures.len();
-            self.expect_message(answer, &Wanted::default());
+            match answer == ADVERTISE && self.scenario.has_several_servers() {
+                true => self.choose(&client.name),
+                false => self.expect_message(answer, &Wanted::default()),
+            }
             if self.failures.len() > failed {
                 break;
             }
-            if self.link.is_lossy() {
+            // Of several servers, those that are not meant say so.
+            if self.link.is_lossy() || self.scenario.has_several_servers() {
                 self.drops.clear();
             }
         }
@@ -577,6 +546,7 @@ pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
             source: exchange.source.clone(),
             to: exchange.to,
             relay: exchange.relay.clone(),
+            on: exchange.on.clone(),
         },
         message: Message::Client(
             message_type,
@@ -589,12 +559,5 @@ pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
                 ..Fields::default()
             },
         ),
-    }
-}
-
-fn with_config(what: &str, restart: &Restart) -> String {
-    match restart.config {
-        Some(_) => format!("{what}, and start with another configuration"),
-        None => what.to_owned(),
     }
 }

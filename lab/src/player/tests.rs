@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::*;
 use crate::compose::{CLIENT_PORT, SERVER_PORT};
-use crate::rig::{Ended, Event, SERVER_ADDRESS, SERVER_DUID};
+use crate::rig::{Ended, Event, IaName, SERVER_ADDRESS, SERVER_DUID};
 
 /// Answers every message with the next of its answers.
 #[derive(Default)]

@@ -33,7 +33,10 @@ impl Player<'_> {
             self.questions.clear();
         }
         let memory = self.memories.entry(&client.name).or_default();
-        let mut datagram = compose::datagram(send, client, memory, self.xid, self.clock);
+        let on = send.transport.on.as_ref().or(client.link.as_ref());
+        let link = self.scenario.link_number(on.map(String::as_str));
+        let mut datagram =
+            compose::datagram(send, client, memory, self.xid, self.clock).on(link.unwrap_or(0));
         self.xid += 1;
         let deaf = self.foreign.is_some_and(|it| !it.hears_all_servers());
         if deaf && send.transport.to.is_none() && *datagram.destination.ip() == compose::SERVERS {
@@ -105,7 +108,13 @@ impl Player<'_> {
             .questions
             .iter()
             .position(|(_, question)| dissect::message(&question.payload).core().xid() == xid);
-        let client = match question.map(|index| self.questions.remove(index)) {
+        // Where there are several servers, each may answer.
+        let several = self.scenario.has_several_servers();
+        let question = question.map(|index| match several {
+            true => self.questions[index].clone(),
+            false => self.questions.remove(index),
+        });
+        let client = match question {
             Some((client, question)) => {
                 let ours = self.foreign.is_none();
                 let faults = judge::faults(&question, &datagram).into_iter();

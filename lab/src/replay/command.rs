@@ -41,7 +41,7 @@ pub struct ReplayArguments {
     /// Guesses a configuration from the recorded answers, as `dhcp6lab import` does. This is the default.
     #[arg(long)]
     pub guess: bool,
-    /// Where to play: the engine in process with a virtual clock, or a real server behind a TAP.
+    /// Where to play: the engine in process with a virtual clock, or a real server behind a real link.
     #[arg(long, value_enum, default_value_t = Place::Sim)]
     pub rig: Place,
     /// The server to play against, if not the one of this workspace: a word (kea, wide), which means the program of
@@ -69,7 +69,7 @@ pub struct ReplayArguments {
 pub enum Place {
     /// The engine in process, with a virtual clock.
     Sim,
-    /// The program in a network namespace behind a TAP; needs root.
+    /// The program in a network namespace, behind a link that the lab holds.
     Live,
 }
 

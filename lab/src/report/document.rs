@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+use crate::conformance::Coverage;
 use crate::ladder::Ladder;
 use crate::report::{Class, Outcome, Results, Row};
 use crate::scenario::Scenario;
@@ -30,6 +31,8 @@ pub struct Document {
     pub summary: Summary,
     /// What was played, in the order of the files.
     pub scenarios: Vec<Played>,
+    /// What that says of each requirement of the RFCs.
+    pub conformance: Coverage,
 }
 
 /// How many results there are of each kind; one scenario on two rigs has two.
@@ -60,6 +63,8 @@ pub struct Played {
     pub why: String,
     /// The sections that it is about.
     pub rfc: Vec<String>,
+    /// The requirements that it shows.
+    pub covers: Vec<String>,
     /// What the original server does differently, and why this one does not.
     pub differs: Vec<String>,
     /// The configuration of the server.
@@ -138,6 +143,7 @@ impl Document {
                 not_played: results.unplayed,
             },
             scenarios: played,
+            conformance: Coverage::new(results, scenarios),
         }
     }
 }
@@ -153,6 +159,7 @@ impl Played {
             claim: claim(path),
             why: scenario.why.trim().to_owned(),
             rfc: scenario.rfc.clone(),
+            covers: scenario.covers.0.clone(),
             differs: scenario.differs.0.clone(),
             config: scenario.config.clone(),
             class: class.unwrap_or(Class::Skipped).name(),

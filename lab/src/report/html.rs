@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::conformance::{Coverage, Shown, State};
 use crate::ladder::svg::{self, Mark, escape};
 use crate::ladder::{Happening, Ladder};
 use crate::report::document::{Document, Outcomes, Played};
@@ -24,7 +25,94 @@ pub fn html(document: &Document) -> String {
         }
         scenario(index, played, &mut body);
     }
+    coverage(&document.conformance, &document.scenarios, &mut body);
     page("dhcp6lab report", &body)
+}
+
+/// What the scenarios say of each requirement; what they do not show stands at the end, folded. Scenarios that are about
+/// no requirement have no such table.
+fn coverage(coverage: &Coverage, scenarios: &[Played], body: &mut String) {
+    if scenarios.iter().all(|it| it.covers.is_empty()) {
+        return;
+    }
+    let _ = write!(
+        body,
+        "<h2 id=\"conformance\">Conformance</h2><p class=\"lead\">{}</p>",
+        escape(coverage.summary().trim())
+    );
+    let fold = |title: &str, state: State| {
+        let such: Vec<&Shown> = coverage.0.iter().filter(|it| it.state == state).collect();
+        match such.len() {
+            0 => String::new(),
+            count => format!(
+                "<details class=\"fold\"><summary>{title} ({count})</summary>{}</details>\n",
+                table(&such, scenarios)
+            ),
+        }
+    };
+    let folded = [State::Uncovered, State::Absent];
+    let shown: Vec<&Shown> = coverage
+        .0
+        .iter()
+        .filter(|it| !folded.contains(&it.state))
+        .collect();
+    body.push_str(&table(&shown, scenarios));
+    body.push_str(&fold("Not shown by what was played", State::Uncovered));
+    body.push_str(&fold("Absent on purpose", State::Absent));
+}
+
+fn table(rows: &[&Shown], scenarios: &[Played]) -> String {
+    let mut html = String::from(
+        "<table><tr><th></th><th>Level</th><th>A server …</th><th>Section</th><th>Shown by</th></tr>",
+    );
+    rows.iter()
+        .for_each(|it| requirement(it, scenarios, &mut html));
+    html.push_str("</table>");
+    html
+}
+
+fn requirement(shown: &Shown, scenarios: &[Played], body: &mut String) {
+    let Shown {
+        requirement,
+        state,
+        by,
+    } = shown;
+    let class = match state {
+        State::Passed => "passed",
+        State::Failed => "failed",
+        State::Open | State::Tests | State::Uncovered => "open",
+        State::Absent => "absent",
+    };
+    let _ = write!(
+        body,
+        "<tr class=\"{class}\" id=\"{0}\"><td class=\"id\">{0}</td><td>{1}</td><td>{2}</td>\
+         <td><div class=\"facts\">{3}</div></td><td>",
+        escape(&requirement.id),
+        escape(&requirement.level),
+        escape(&requirement.says),
+        sections(&requirement.rfc),
+    );
+    for reason in requirement.tests.iter().chain(&requirement.absent) {
+        let _ = write!(body, "{} ", escape(reason));
+    }
+    let mut last = None;
+    for it in by {
+        if last != Some(&it.path) {
+            let index = scenarios.iter().position(|played| played.path == it.path);
+            let played = index.and_then(|index| Some((index, scenarios.get(index)?)));
+            if let Some((index, played)) = played {
+                let _ = write!(body, "<a href=\"#s{index}\">{}</a> ", escape(&played.claim));
+            }
+            last = Some(&it.path);
+        }
+        let _ = write!(
+            body,
+            "<span class=\"badge {}\">{}</span> ",
+            it.class,
+            escape(it.rig)
+        );
+    }
+    body.push_str("</td></tr>\n");
 }
 
 /// The filter above the scenarios.
@@ -76,11 +164,12 @@ fn head(document: &Document, body: &mut String) {
 
 fn scenario(index: usize, played: &Played, body: &mut String) {
     let haystack = format!(
-        "{} {} {} {}",
+        "{} {} {} {} {}",
         played.path,
         played.claim,
         played.why,
-        played.rfc.join(" ")
+        played.rfc.join(" "),
+        played.covers.join(" ")
     );
     let took = played
         .results
@@ -113,9 +202,10 @@ fn scenario(index: usize, played: &Played, body: &mut String) {
     );
     let _ = write!(
         body,
-        "<p class=\"why\">{}</p><div class=\"facts\">{}<span class=\"mono\">{}</span></div>",
+        "<p class=\"why\">{}</p><div class=\"facts\">{}{}<span class=\"mono\">{}</span></div>",
         escape(&played.why),
         sections(&played.rfc),
+        covers(&played.covers),
         escape(&played.path)
     );
     for result in played.results.iter().filter(|it| it.same_as.is_none()) {
@@ -133,6 +223,13 @@ fn scenario(index: usize, played: &Played, body: &mut String) {
         );
     }
     body.push_str("</div></template></details>\n");
+}
+
+/// The requirements that a scenario shows, as links to their rows.
+fn covers(ids: &[String]) -> String {
+    ids.iter()
+        .map(|id| format!("<a href=\"#{0}\">{0}</a>", escape(id)))
+        .collect()
 }
 
 /// What happened on one rig, or on several where the same did.

@@ -20,68 +20,54 @@ pub fn write_packets(
     out: impl Write,
 ) -> Result<(), capture::Error> {
     let mut packets: Vec<Annotated<'_>> = Vec::new();
-    // What happened since the last packet stands on the next one; at the end, on the last one.
-    let mut before = String::new();
-    let mut told = Told { row, step: 0 };
+    let mut comments = vec![format!(
+        "{} on {}: {}",
+        row.path.display(),
+        row.rig,
+        why.trim()
+    )];
+    let mut faults = row.faults(true).into_iter().peekable();
     for entry in played.transcript.entries() {
-        match &entry.what {
-            What::Sent { by, datagram } => {
-                let comment = told.step(entry.step, &format!("{by} sends"), &mut before);
-                packets.push(Annotated {
-                    at: entry.at,
-                    datagram,
-                    comment,
-                });
-            }
-            What::Received(datagram) => {
-                let comment = told.step(entry.step, "the server sends", &mut before);
-                packets.push(Annotated {
-                    at: entry.at,
-                    datagram,
-                    comment,
-                });
-            }
-            What::Note(note) => match (note.strip_prefix("∅ "), packets.last_mut()) {
-                (Some(fate), Some(packet)) => packet.comment.push_str(&format!("\nthen: {fate}")),
-                _ => before.push_str(&format!("{}\n", note.trim_start_matches("— "))),
-            },
-            What::Ended(how) => before.push_str(&format!("the server ended: {how}\n")),
+        // What went wrong in the steps before.
+        while let Some((step, text)) = faults.next_if(|(step, _)| *step < Some(entry.step)) {
+            comments.push(fault(step, &text));
         }
+        let (by, datagram) = match &entry.what {
+            What::Sent { by, datagram } => (by.as_str(), datagram),
+            What::Received(datagram) => ("the server", datagram),
+            What::Note(note) => {
+                let fate = note.strip_prefix("∅ ");
+                match (fate, packets.last_mut()) {
+                    (Some(fate), Some(packet)) => packet.comments.push(format!("then: {fate}")),
+                    _ => comments.push(note.trim_start_matches("— ").to_owned()),
+                }
+                continue;
+            }
+            What::Ended(how) => {
+                comments.push(format!("the server ended: {how}"));
+                continue;
+            }
+        };
+        comments.push(format!("step {}: {by} sends", entry.step));
+        packets.push(Annotated {
+            at: entry.at,
+            datagram,
+            comments: std::mem::take(&mut comments),
+        });
     }
-    let rest = format!("{before}{}", told.faults(usize::MAX));
+    // What comes after the last packet stands on it.
     if let Some(packet) = packets.last_mut() {
-        packet.comment.push_str(&format!("\n{}", rest.trim_end()));
-        packet.comment.truncate(packet.comment.trim_end().len());
+        packet.comments.append(&mut comments);
+        packet
+            .comments
+            .extend(faults.map(|(step, text)| fault(step, &text)));
     }
-    let about = format!("{} on {}\n{}", row.path.display(), row.rig, why.trim());
-    capture::write_annotated(&about, &packets, out)
+    capture::write_annotated(&packets, out)
 }
 
-/// What has been told of a row so far.
-struct Told<'a> {
-    row: &'a Row,
-    /// The last step whose failures were told.
-    step: usize,
-}
-
-impl Told<'_> {
-    /// The comment on a packet of a step: what happened before, and the failures of steps that are over.
-    fn step(&mut self, step: usize, what: &str, before: &mut String) -> String {
-        let faults = self.faults(step.saturating_sub(1));
-        format!("{}{faults}step {step}: {what}", std::mem::take(before))
-    }
-
-    /// The failures up to a step that were not told yet.
-    fn faults(&mut self, step: usize) -> String {
-        let from = self.step;
-        self.step = from.max(step);
-        let faults = self.row.faults(true);
-        let due = faults
-            .iter()
-            .filter(|(at, _)| at.is_some_and(|it| it > from && it <= step));
-        due.map(|(at, text)| format!("✗ step {}: {text}\n", at.unwrap_or_default()))
-            .collect()
-    }
+fn fault(step: Option<usize>, text: &str) -> String {
+    let step = step.map_or_else(String::new, |it| format!("step {it}: "));
+    format!("✗ {step}{text}")
 }
 
 /// The name of the capture of a row: topic, claim and rig.

@@ -78,6 +78,8 @@
   const arrive = () => {
     const wanted = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const scenario = (wanted && wanted.closest('.scenario')) || (!location.hash && document.querySelector('.scenario[data-outcome=failed]'));
+    const fold = wanted && wanted.closest('details.fold');
+    if (fold) { fold.open = true; wanted.scrollIntoView(); }
     if (!scenario) return;
     scenario.hidden = false;
     fill(scenario);

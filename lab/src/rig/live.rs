@@ -4,18 +4,16 @@
 //! server's DUID and the allocator's secret. A crash here ends a process and not the machine, so what was
 //! written and not synced survives it; that it would not is for the simulated rig to show.
 
-use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use crate::link::wire::bring_up;
-use crate::link::{Device, Namespace, Station, Wire};
+use crate::link::{Device, Namespace};
 use crate::rig::ballast::{Ballast, Message};
 use crate::rig::fence::Ledger;
+use crate::rig::interface::Interface;
 use crate::rig::product::{Order, Said, Told};
 use crate::rig::server::{PATIENCE, Program, Server};
 use crate::rig::{
-    Datagram, Disk, Ended, Event, INTERFACE, IaName, Ran, Rig, RigError, SERVER_ADDRESS,
-    SERVER_MAC, Setup, foreign,
+    Change, Datagram, Disk, Ended, Event, IaName, Identity, Ran, Rig, RigError, Setup, foreign,
 };
 use crate::scenario;
 
@@ -24,6 +22,10 @@ pub(crate) const ADVANCE_MAX: Duration = Duration::from_secs(5);
 /// What a message says about longer ones.
 pub(crate) const WAIT_ON_SIM: &str = "that the live rig waits";
 
+/// After how many answers a server has certainly heard of a change of its interface.
+const SURE_AFTER: usize = 5;
+/// How long an answer may take before the question is asked again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 /// How many renewals may fit into the page that the journal ends in.
 const RENEWALS_MAX: usize = 500;
 /// What the server says of a message that it has no room for.
@@ -34,9 +36,9 @@ const NO_BALLAST: &str = "the disk cannot be filled to the last octet without an
 /// A real server, and the lab at the other end of its link.
 #[derive(Debug)]
 pub struct Live {
-    device: Device,
     server: Server,
-    station: Station,
+    identity: Identity,
+    interface: Interface,
     ledger: Ledger,
     /// What happened before the disk was filled or emptied, until somebody asks.
     before: Vec<Event>,
@@ -64,7 +66,20 @@ impl Live {
         setup: &Setup,
         server: impl Into<Program>,
     ) -> Result<Self, RigError> {
-        let started = Self::try_to_start_over(device, setup, server)?;
+        Self::start_as(&Identity::default(), device, setup, server)
+    }
+
+    /// The same for a server that is somebody else.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_as(
+        identity: &Identity,
+        device: Device,
+        setup: &Setup,
+        server: impl Into<Program>,
+    ) -> Result<Self, RigError> {
+        let started = Self::try_to_start_as(identity, device, setup, server)?;
         started.map_err(|Ended { last_words, .. }| {
             RigError(format!(
                 "the server did not start; its last words:\n{last_words}"
@@ -80,26 +95,29 @@ impl Live {
         setup: &Setup,
         server: impl Into<Program>,
     ) -> Result<Result<Self, Ended>, RigError> {
-        Self::try_to_start_over(Device::best().device, setup, server)
+        let identity = Identity::default();
+        Self::try_to_start_as(&identity, Device::best().device, setup, server)
     }
 
-    fn try_to_start_over(
+    fn try_to_start_as(
+        identity: &Identity,
         device: Device,
         setup: &Setup,
         server: impl Into<Program>,
     ) -> Result<Result<Self, Ended>, RigError> {
         let namespace = Namespace::new()?;
-        let wire = Wire::open(device, &namespace, INTERFACE)?;
-        bring_up(&namespace, INTERFACE, SERVER_MAC, &setup.addresses)?;
+        let interface = Interface::new(device, identity, &setup.addresses, &namespace)?;
         let mut server = Server::new(server.into(), namespace, &setup.config)?;
+        if *identity != Identity::default() {
+            server.call(&identity.duid)?;
+        }
         if let Some(ended) = server.try_to_start()? {
             return Ok(Err(ended));
         }
-        let station = Station::new(wire, SERVER_MAC, SERVER_ADDRESS);
         Ok(Ok(Self {
-            device,
             server,
-            station,
+            identity: identity.clone(),
+            interface,
             ledger: Ledger::default(),
             before: Vec::new(),
             ballast: None,
@@ -111,7 +129,7 @@ impl Live {
     fn send(&mut self, datagram: &Datagram) -> Result<(), RigError> {
         const AGAIN: Duration = Duration::from_micros(500);
         let packets = self.server.packets();
-        self.station.send(datagram)?;
+        self.interface.send(datagram)?;
         let until = Instant::now() + PATIENCE;
         while !self.server.has_read(packets) && self.server.ended()?.is_none() {
             if Instant::now() >= until {
@@ -126,7 +144,7 @@ impl Live {
     /// it does it.
     fn collect(&mut self) -> Result<(), RigError> {
         let said = self.server.said()?;
-        while let Some(datagram) = self.station.receive()? {
+        while let Some(datagram) = self.interface.receive()? {
             self.ledger.answer(datagram);
         }
         for said in said {
@@ -206,8 +224,37 @@ impl Live {
             if Instant::now() >= until {
                 return Err(self.server.failure("does not say what it did"));
             }
-            self.server.wait(self.station.as_fd(), until)?;
+            self.server.wait(self.interface.ear(), until)?;
         }
+    }
+
+    /// Waits until the server answers through the interface as it is now, and has heard of every change of it. Word
+    /// of these comes to it beside the messages, and it takes now one and now the other: after some answers it has
+    /// had both.
+    fn await_served(&mut self) -> Result<(), RigError> {
+        let until = Instant::now() + PATIENCE;
+        for _ in 0..SURE_AFTER {
+            self.ledger.open();
+            let fence = self.ledger.close();
+            while !self.ledger.settled() {
+                if Instant::now() >= until {
+                    let what = "does not answer since its interface has changed";
+                    return Err(self.server.failure(what));
+                }
+                if let Some(fence) = &fence {
+                    self.interface.send(fence)?;
+                }
+                let again = Instant::now() + ASK_AGAIN;
+                while !self.ledger.settled() && Instant::now() < again {
+                    self.server.check()?;
+                    self.server.wait(self.interface.ear(), again)?;
+                    self.collect()?;
+                }
+            }
+            let events = self.ledger.take();
+            self.before.extend(events);
+        }
+        Ok(())
     }
 
     fn relaunch(&mut self, config: Option<&str>) -> Result<(), RigError> {
@@ -227,11 +274,15 @@ impl Rig for Live {
     }
 
     fn fresh(&mut self, setup: &Setup) -> Result<(), RigError> {
-        *self = Self::start_over(self.device, setup, self.server.program.clone())?;
+        let program = self.server.program.clone();
+        *self = Self::start_as(&self.identity, self.interface.device(), setup, program)?;
         Ok(())
     }
 
     fn deliver(&mut self, datagram: &Datagram) -> Result<(), RigError> {
+        if !self.interface.is_up() {
+            return Ok(());
+        }
         if let Some(fence) = self.ledger.open() {
             self.send(&fence)?;
         }
@@ -264,7 +315,7 @@ impl Rig for Live {
             if Instant::now() >= until {
                 return Err(self.server.failure("does not answer any more"));
             }
-            self.server.wait(self.station.as_fd(), until)?;
+            self.server.wait(self.interface.ear(), until)?;
         }
     }
 
@@ -280,7 +331,7 @@ impl Rig for Live {
         while Instant::now() < until {
             self.collect()?;
             self.server.check()?;
-            self.server.wait(self.station.as_fd(), until)?;
+            self.server.wait(self.interface.ear(), until)?;
         }
         Ok(())
     }
@@ -304,11 +355,21 @@ impl Rig for Live {
         let known = self.tell(&Order::Remove(duid, ia))?;
         // The server says so before it is on disk. What it answers behind that leaves only afterwards.
         if let Some(fence) = self.ledger.open() {
-            self.send(&fence)?;
+            self.interface.send(&fence)?;
         }
         let before = self.settle()?;
         self.before.extend(before);
         Ok(known)
+    }
+
+    fn interface(&mut self, change: &Change) -> Result<(), RigError> {
+        let before = self.settle()?;
+        self.before.extend(before);
+        self.interface.change(self.server.namespace(), change)?;
+        if self.interface.is_up() {
+            self.await_served()?;
+        }
+        Ok(())
     }
 
     fn run(&mut self, program: &scenario::Program) -> Result<Ran, RigError> {

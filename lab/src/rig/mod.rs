@@ -1,4 +1,5 @@
-//! `Rig`: where a scenario is played. One has the engine in process, one a real server behind a TAP link.
+//! `Rig`: where a scenario is played. One has the engine in process, one a real server behind a link that
+//! the lab holds; `bench` puts several of them together.
 
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::time::Duration;
@@ -6,8 +7,10 @@ use std::time::Duration;
 use crate::scenario;
 
 pub mod ballast;
+pub mod bench;
 pub mod fence;
 mod foreign;
+mod interface;
 pub mod live;
 mod operator;
 pub mod product;
@@ -15,7 +18,8 @@ mod program;
 pub mod server;
 pub mod sim;
 
-/// One UDP datagram on the lab's link, as its IPv6 and UDP headers describe it.
+/// One UDP datagram on a link of the lab, as its IPv6 and UDP headers describe it. The scope of both addresses is the
+/// number of the link, from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
     /// Who sent it.
@@ -24,6 +28,22 @@ pub struct Datagram {
     pub destination: SocketAddrV6,
     /// What UDP carries.
     pub payload: Vec<u8>,
+}
+
+impl Datagram {
+    /// The number of the link that it is on.
+    #[must_use]
+    pub fn link(&self) -> u32 {
+        self.destination.scope_id()
+    }
+
+    /// The same on another link.
+    #[must_use]
+    pub fn on(mut self, link: u32) -> Self {
+        self.source.set_scope_id(link);
+        self.destination.set_scope_id(link);
+        self
+    }
 }
 
 /// What a server did with what was delivered to it.
@@ -71,6 +91,70 @@ pub const RESERVED: [Ipv6Addr; 3] = [
 pub const SERVER_DUID: [u8; 10] = [0, 3, 0, 1, 0x02, 0, 0, 0, 0, 0x01];
 /// The allocator's secret in every scenario, so that both rigs choose the same addresses.
 pub const SECRET: [u8; 32] = *b"the lab's secret is known to all";
+
+/// Who a server is: what has to differ where there are several.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its DUID.
+    pub duid: Vec<u8>,
+    /// The hardware address of its interface.
+    pub mac: [u8; 6],
+}
+
+impl Identity {
+    /// The server with that number, from 1: it is the last octet of both.
+    #[must_use]
+    pub fn numbered(number: u8) -> Self {
+        let (mut duid, mut mac) = (SERVER_DUID, SERVER_MAC);
+        duid[9] = number;
+        mac[5] = number;
+        Self {
+            duid: duid.to_vec(),
+            mac,
+        }
+    }
+
+    /// The link-local address that follows from the hardware address (RFC 4291 appendix A).
+    #[must_use]
+    pub fn address(&self) -> Ipv6Addr {
+        let [a, b, c, d, e, f] = self.mac.map(u16::from);
+        let groups = [(a ^ 2) << 8 | b, c << 8 | 0xff, 0xfe00 | d, e << 8 | f];
+        let [w, x, y, z] = groups;
+        Ipv6Addr::new(0xfe80, 0, 0, 0, w, x, y, z)
+    }
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self::numbered(1)
+    }
+}
+
+/// What happens to the interface that a server serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It goes down, and loses its addresses.
+    Down,
+    /// It comes up again, with all of them.
+    Up,
+    /// It is gone.
+    Delete,
+    /// There is another one of its name, with another index.
+    Recreate,
+    /// It gets an address. If that is taken, another host on the link says so (RFC 4862 §5.4), and it may not be used.
+    Add {
+        /// The address.
+        address: Ipv6Addr,
+        /// The length of its prefix.
+        length: u8,
+        /// Whether another host has it.
+        taken: bool,
+    },
+    /// It loses an address.
+    Remove(Ipv6Addr),
+    /// The longest packet from then on, in octets.
+    Mtu(u32),
+}
 
 /// Whether the disk that holds the leases has room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,6 +209,29 @@ pub trait Rig {
         let _ = setup;
         Err(RigError(format!(
             "the {} rig has one server, and a scenario with `for` needs one for each case",
+            self.name()
+        )))
+    }
+
+    /// The server with that number, from 0, as a rig of its own.
+    ///
+    /// # Errors
+    /// There is one server, or not that many.
+    fn server(&mut self, index: usize) -> Result<&mut dyn Rig, RigError> {
+        Err(RigError(format!(
+            "the {} rig has one server, and a step names server {index}",
+            self.name()
+        )))
+    }
+
+    /// Changes the interface that the server serves. When this returns, the server has noticed.
+    ///
+    /// # Errors
+    /// The rig has no such interface, or the server does not serve it afterwards.
+    fn interface(&mut self, change: &Change) -> Result<(), RigError> {
+        let _ = change;
+        Err(RigError(format!(
+            "the {} rig has no interface that can change",
             self.name()
         )))
     }
@@ -192,4 +299,18 @@ pub trait Rig {
     /// # Errors
     /// The rig has no say over the disk.
     fn disk(&mut self, disk: Disk) -> Result<(), RigError>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_server_is_the_one_of_scenarios_with_one() {
+        let first = Identity::default();
+        assert_eq!((&*first.duid, first.mac), (&SERVER_DUID[..], SERVER_MAC));
+        assert_eq!(first.address(), SERVER_ADDRESS);
+        let second: Ipv6Addr = "fe80::ff:fe00:2".parse().expect("an address");
+        assert_eq!(Identity::numbered(2).address(), second);
+    }
 }

@@ -175,6 +175,17 @@ impl Server {
         }
     }
 
+    /// Gives it another DUID, which it reads when it starts.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn call(&self, duid: &[u8]) -> Result<(), RigError> {
+        // The original server's format: a length as this machine writes it, then the DUID.
+        let length =
+            u16::try_from(duid.len()).map_err(|_| RigError("no DUID has so many octets".into()))?;
+        self.write("dhcp6s_duid", &[&length.to_ne_bytes()[..], duid].concat())
+    }
+
     /// Gives it another key file, which it reads when it starts, instead of the lab's own. Without a key it opens no
     /// control port.
     ///
@@ -472,15 +483,15 @@ impl Server {
         })
     }
 
-    /// Waits until it says something, ends, or something comes on `other`, or the time has come.
+    /// Waits until it says something, ends, something comes on `other`, or the time has come.
     ///
     /// # Errors
     /// The system cannot wait.
-    pub fn wait(&self, other: BorrowedFd<'_>, until: Instant) -> Result<(), RigError> {
-        match &self.running {
-            Some(running) if !running.log.ended() => pause(&[other, running.log.as_fd()], until),
-            _ => pause(&[other], until),
-        }
+    pub fn wait(&self, other: Option<BorrowedFd<'_>>, until: Instant) -> Result<(), RigError> {
+        let log = self.running.as_ref().map(|it| &it.log);
+        let log = log.filter(|it| !it.ended()).map(Log::as_fd);
+        let files: Vec<_> = other.into_iter().chain(log).collect();
+        pause(&files, until)
     }
 
     /// Waits until the time has come.

@@ -16,8 +16,7 @@ use dhcp6s::wire::Duid;
 
 use crate::compose::{AGENTS_AND_SERVERS, SERVER_PORT, SERVERS};
 use crate::rig::{
-    Datagram, Disk, Event, INTERFACE, IaName, Rig, RigError, SECRET, SERVER_ADDRESS, SERVER_DUID,
-    Setup,
+    Change, Datagram, Disk, Event, INTERFACE, IaName, Identity, Rig, RigError, SECRET, Setup,
 };
 
 /// When every scenario begins: 2026-01-01 00:00:00 UTC.
@@ -28,6 +27,7 @@ const CONFIG_FILE: &str = "dhcp6s.conf";
 /// The engine, and a world that it cannot tell from the real one.
 #[derive(Debug)]
 pub struct Sim {
+    identity: Identity,
     config: String,
     link: Link,
     now: Timestamp,
@@ -43,15 +43,24 @@ impl Sim {
     /// # Errors
     /// The configuration cannot be used.
     pub fn start(setup: &Setup) -> Result<Self, RigError> {
+        Self::start_as(&Identity::default(), setup)
+    }
+
+    /// The same for a server that is somebody else.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_as(identity: &Identity, setup: &Setup) -> Result<Self, RigError> {
         let mut addresses = setup.addresses.clone();
-        addresses.push((SERVER_ADDRESS, 64));
+        addresses.push((identity.address(), 64));
         addresses.sort_unstable();
         let link = Link {
             name: INTERFACE.to_owned(),
             addresses,
         };
-        let (engine, store) = boot(&setup.config, &link, Vec::new(), EPOCH)?;
+        let (engine, store) = boot(identity, &setup.config, &link, Vec::new(), EPOCH)?;
         Ok(Self {
+            identity: identity.clone(),
             config: setup.config.clone(),
             link,
             now: EPOCH,
@@ -68,7 +77,8 @@ impl Sim {
             config.clone_into(&mut self.config);
         }
         let records = self.store.records().to_vec();
-        (self.engine, self.store) = boot(&self.config, &self.link, records, self.now)?;
+        (self.engine, self.store) =
+            boot(&self.identity, &self.config, &self.link, records, self.now)?;
         self.set_disk(self.disk);
         Ok(())
     }
@@ -120,17 +130,18 @@ impl Sim {
             return from;
         }
         if to.is_unicast_link_local() {
-            return SERVER_ADDRESS;
+            return self.identity.address();
         }
         let own = self.link.addresses.iter().map(|(address, _)| *address);
         own.filter(|it| !it.is_unicast_link_local())
             .max_by_key(|it| (it.to_bits() ^ to.to_bits()).leading_zeros())
-            .unwrap_or(SERVER_ADDRESS)
+            .unwrap_or_else(|| self.identity.address())
     }
 }
 
 /// An engine as a starting server builds it.
 fn boot(
+    identity: &Identity,
     config: &str,
     link: &Link,
     records: Vec<u8>,
@@ -139,7 +150,8 @@ fn boot(
     let mut table = LeaseTable::default();
     let store = MemoryStore::open(records, |record| table.replay(record))
         .map_err(|error| RigError(format!("the leases cannot be read: {error}")))?;
-    let duid = Duid::new(&SERVER_DUID).expect("a DUID of 10 octets");
+    let duid = Duid::new(&identity.duid)
+        .ok_or_else(|| RigError("no server can have such a DUID".into()))?;
     let secret = Secret::new(SECRET);
     let engine = Engine::new(duid, &secret, read(config, now)?, link.clone(), table);
     Ok((engine, store))
@@ -232,12 +244,31 @@ impl Rig for Sim {
         self.set_disk(disk);
         Ok(())
     }
+
+    fn interface(&mut self, change: &Change) -> Result<(), RigError> {
+        let addresses = &mut self.link.addresses;
+        match change {
+            // Nobody may use one that is taken, and the system does not tell the server of it.
+            Change::Add { taken: true, .. } => return Ok(()),
+            Change::Add {
+                address, length, ..
+            } => addresses.push((*address, *length)),
+            Change::Remove(address) => addresses.retain(|(it, _)| it != address),
+            Change::Down | Change::Up | Change::Delete | Change::Recreate | Change::Mtu(_) => {
+                return Err(RigError("the engine sees no interface".into()));
+            }
+        }
+        addresses.sort_unstable();
+        self.engine.set_link(self.link.clone());
+        Ok(())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::compose::CLIENT_PORT;
+    use crate::rig::SERVER_ADDRESS;
 
     fn sim() -> Sim {
         let address = Ipv6Addr::new(0x2001, 0xdb8, 1, 0, 0, 0, 0, 1);

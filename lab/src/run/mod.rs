@@ -18,6 +18,7 @@ use std::thread;
 use std::time::{Instant, SystemTime};
 
 use crate::capture;
+use crate::conformance::Coverage;
 use crate::link::wire::Choice;
 use crate::link::{self, Device, Interruption, rootless};
 use crate::peer::{self, Unusable};
@@ -90,6 +91,9 @@ pub struct RunArguments {
     /// Takes a scenario without snapshot for a failure, as is done where CI=true.
     #[arg(long)]
     pub strict: bool,
+    /// Lists at the end what the results say of every requirement of the RFCs.
+    #[arg(long)]
+    pub coverage: bool,
     /// Writes a JUnit XML report, for GitHub, GitLab and Jenkins.
     #[arg(long, value_name = "FILE")]
     pub junit: Option<PathBuf>,
@@ -297,6 +301,10 @@ fn play_all(
     files.write(&mut results, &scenarios)?;
     let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
+    if arguments.coverage {
+        let coverage = Coverage::new(&results, &scenarios);
+        write!(out, "\n{}", coverage.table())?;
+    }
     if surroundings.github {
         out.write_all(annotations(&results).as_bytes())?;
     }

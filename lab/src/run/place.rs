@@ -9,10 +9,8 @@ use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
 use crate::program;
 use crate::report::Outcome;
-use crate::rig::live::Live;
 use crate::rig::server::Program;
-use crate::rig::sim::Sim;
-use crate::rig::{Rig, RigError};
+use crate::rig::{Rig, RigError, bench};
 use crate::scenario::Scenario;
 
 /// Where scenarios are played.
@@ -93,11 +91,11 @@ impl Place {
             let (Obstacle::NotExpressible(why) | Obstacle::NotPlayable(why)) = obstacle;
             return Taken::Other(Outcome::Skipped(why));
         }
-        let setup = scenario.setup();
-        let started: Result<Box<dyn Rig>, RigError> = match self {
-            Self::Sim => Sim::start(&setup).map(|it| Box::new(it) as _),
+        let places = scenario.places();
+        let started: Result<Box<dyn Rig + Send>, RigError> = match self {
+            Self::Sim => bench::sim(&places),
             Self::Live(server, device) | Self::Foreign(server, device) => {
-                Live::start_over(*device, &setup, server.clone()).map(|it| Box::new(it) as _)
+                bench::live(&places, *device, server)
             }
             Self::Original(server) => {
                 let compared = differences::compare(path, scenario, server);

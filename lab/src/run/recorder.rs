@@ -9,7 +9,6 @@ use super::crew::Foreman;
 use super::place::{Place, Taken};
 use super::progress::Progress;
 use super::{Error, RunArguments};
-use crate::link::Device;
 use crate::player::Played;
 use crate::report::{Class, Outcome, Row, Terminal};
 use crate::scenario::Scenario;
@@ -130,12 +129,8 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     if let Some(command) = &arguments.server_command {
         words.extend(["--server-command".to_owned(), quoted(command)]);
     }
-    if let (Some(device), Place::Live(..)) = (arguments.link, task.place) {
-        let device = match device {
-            Device::Tap => "tap",
-            Device::Veth => "veth",
-        };
-        words.extend(["--link".to_owned(), device.to_owned()]);
+    if let Some(device) = arguments.link.filter(|_| !matches!(task.place, Place::Sim)) {
+        words.extend(["--link".to_owned(), device.to_string().to_lowercase()]);
     }
     if arguments.repeat.get() > 1 {
         words.push(format!("--repeat {}", arguments.repeat));

@@ -37,7 +37,8 @@ pub(crate) fn load(paths: &[PathBuf]) -> Result<Vec<(PathBuf, Scenario)>, Error>
     }
 }
 
-/// Keeps the scenarios that one of the filters finds: in the path, the reason, or the sections. Without filters, all.
+/// Keeps the scenarios that one of the filters finds: in the path, the reason, the sections,
+/// or the requirements. Without filters, all.
 pub(super) fn sift(
     mut scenarios: Vec<(PathBuf, Scenario)>,
     filters: &[String],
@@ -57,8 +58,11 @@ pub(super) fn sift(
 
 /// What a filter looks at, in lower case.
 fn haystack(path: &Path, scenario: &Scenario) -> String {
-    let Scenario { why, rfc, .. } = scenario;
-    format!("{}\n{why}\n{}", path.display(), rfc.join("\n")).to_lowercase()
+    let Scenario {
+        why, rfc, covers, ..
+    } = scenario;
+    let (rfc, covers) = (rfc.join("\n"), covers.0.join("\n"));
+    format!("{}\n{why}\n{rfc}\n{covers}", path.display()).to_lowercase()
 }
 
 #[cfg(test)]

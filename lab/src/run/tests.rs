@@ -229,3 +229,14 @@ fn a_file_of_another_name_and_a_server_that_is_none_are_refused() {
         "{text}"
     );
 }
+
+#[test]
+fn a_requirement_that_there_is_not_is_refused_with_what_may_be_meant() {
+    let text = passing().replace("clients:", "covers: [SOL-99]\nclients:");
+    let (status, printed) = run_all(&[&text], &[]);
+    assert_eq!(status, BAD_INPUT, "{printed}");
+    assert!(
+        printed.contains("0.yaml:3:9: covers: `SOL-99` is no requirement of lab/conformance.yaml; did you mean `SOL-9`?"),
+        "{printed}"
+    );
+}

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use crate::conformance;
+
 use super::document::{self, Content, Fault, Node, Values};
 use super::words::nearest;
 use super::{Expected, Late, Save, Scenario, Step, model};
@@ -168,7 +170,7 @@ fn combinations(root: &Node) -> Result<Vec<(Option<String>, Values)>, Fault> {
 }
 
 /// What is told as it is, whatever the parameters are.
-const AS_IT_IS: &[&str] = &["why", "rfc", "differs", "for", "steps"];
+const AS_IT_IS: &[&str] = &["why", "rfc", "covers", "differs", "for", "steps"];
 
 fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scenario, Fault> {
     let mut entries = Vec::new();
@@ -199,7 +201,10 @@ fn case(root: &Node, title: Option<String>, parameters: &Values) -> Result<Scena
         let (step, late) = names.read(written).map_err(within)?;
         let at = |wrong: Wrong| {
             let value = written.as_map().and_then(|it| Some(&it.first()?.1));
+            // A server may be named without a map: `crash: first`.
+            let alone = value.filter(|it| wrong.key == Some("server") && it.as_text().is_some());
             let named = wrong.key.zip(value).and_then(|(key, value)| value.get(key));
+            let named = named.or(alone);
             within(Fault::at(&named.unwrap_or(written).place, wrong.reason))
         };
         scenario.check(&step, before).map_err(at)?;
@@ -338,6 +343,18 @@ impl Scenario {
             let reason = format!("`{entry}` is no section: write it as \"9915 §18.3.2\"");
             return at("rfc", reason);
         }
+        if let Some(id) = self.covers.0.iter().find(|it| !conformance::is_known(it)) {
+            let known = conformance::requirements().iter();
+            let hint = match nearest(id, known.map(|it| it.id.as_str())) {
+                Some(near) => format!("; did you mean `{near}`?"),
+                None => String::new(),
+            };
+            let reason = format!("`{id}` is no requirement of lab/conformance.yaml{hint}");
+            return at("covers", reason);
+        }
+        if let Some((key, reason)) = self.topology_fault() {
+            return at(key, reason);
+        }
         let steps = root.get("steps").map(|it| &it.content);
         match steps {
             Some(Content::List(steps)) if steps.is_empty() => {
@@ -359,9 +376,23 @@ impl Scenario {
                 reason: self.no_client(name),
             }),
         };
+        let server = |name: &Option<String>| {
+            self.know_server(name.as_deref()).map_err(|reason| Wrong {
+                key: Some("server"),
+                reason,
+            })
+        };
+        let link = |name: &Option<String>| {
+            self.know_link(name.as_deref()).map_err(|reason| Wrong {
+                key: Some("on"),
+                reason,
+            })
+        };
         match step {
-            Step::Send(send) => known("from", &send.from),
-            Step::Exchange(exchange) => known("from", &exchange.from),
+            Step::Send(send) => known("from", &send.from).and_then(|()| link(&send.transport.on)),
+            Step::Exchange(exchange) => {
+                known("from", &exchange.from).and_then(|()| link(&exchange.on))
+            }
             Step::Expect(expect) => {
                 if !before.sent {
                     return Err("nothing was sent: put a `send` ahead of `expect`".into());
@@ -378,6 +409,7 @@ impl Scenario {
             }
             Step::Remove(remove) => {
                 known("client", &remove.client)?;
+                server(&remove.server)?;
                 let Some(_) = remove.ia() else {
                     return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
                 };
@@ -392,15 +424,16 @@ impl Scenario {
                     Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
                 }
             },
+            Step::Reload(reload) => server(&reload.server),
+            Step::Crash(restart) | Step::Restart(restart) => server(&restart.server),
+            Step::Interface(step) => server(&step.server),
+            Step::Disk(_) if self.has_several_servers() => {
+                Err("which disk? a scenario with a full disk has one server".into())
+            }
             Step::Run(program) if program.program.trim().is_empty() => {
                 Err("name a program: `{ program: dhcp6ctl }`".into())
             }
-            Step::Run(_)
-            | Step::Reload(_)
-            | Step::Advance(_)
-            | Step::Crash(_)
-            | Step::Restart(_)
-            | Step::Disk(_) => Ok(()),
+            Step::Run(_) | Step::Advance(_) | Step::Disk(_) => Ok(()),
         }
     }
 

@@ -14,6 +14,7 @@ mod program;
 mod save;
 mod schema;
 mod step;
+mod topology;
 mod value;
 pub(crate) mod words;
 
@@ -32,6 +33,7 @@ pub use schema::schema;
 pub use step::{
     Exchange, Fields, Hop, Ia, Lease, Message, RawOption, Send, Source, Step, Target, Transport,
 };
+pub use topology::{InterfaceStep, Known, Links, ONLY_SERVER, Server, Servers};
 pub use value::{Block, Code, Elapsed, Hex, Identifier, MessageType, Opaque, Several, Span, Wish};
 
 use std::borrow::Cow;
@@ -55,6 +57,9 @@ pub struct Scenario {
     pub why: String,
     /// The sections that it is about: `9915 §18.3.2`.
     pub rfc: Vec<String>,
+    /// The requirements that it shows, by their names in `lab/conformance.yaml`: `SOL-6`.
+    #[serde(default)]
+    pub covers: Several<String>,
     /// What the original server does differently, and why this one does not; nothing, if they do the same.
     #[serde(default)]
     pub differs: Several<String>,
@@ -71,6 +76,13 @@ pub struct Scenario {
     /// The server's place on the link.
     #[serde(default)]
     pub link: Link,
+    /// The servers, where there are several, in the order of the file; `config` and `link` are of the only one
+    /// otherwise.
+    #[serde(default)]
+    pub servers: Servers,
+    /// The links, by name, where there are several. Servers and clients are on the first one if they do not say.
+    #[serde(default)]
+    pub links: Links,
     /// The clients, in the order of the file.
     #[serde(default)]
     pub clients: Clients,
@@ -118,7 +130,7 @@ struct Late {
 }
 
 /// The server's place on the link.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Link {
     /// The server's addresses with their prefix lengths; the link-local one is always there.
@@ -152,6 +164,8 @@ pub struct Client {
     pub order: Vec<Code>,
     /// What is typical of it, if it has a model.
     pub model: Option<Modelled>,
+    /// Its link, by its name; the first if absent.
+    pub link: Option<String>,
 }
 
 /// The model of a client.
@@ -220,6 +234,8 @@ struct ClientFields {
     /// Which options come first in its messages, and in which order; the others follow as usual.
     #[serde(default)]
     order: Vec<Code>,
+    /// The link that it is on; the first of `links` if absent.
+    link: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for Clients {
@@ -252,6 +268,7 @@ impl<'de> Deserialize<'de> for Clients {
                             model: Arc::default(),
                             own_duid,
                         }),
+                        link: written.link,
                     });
                 }
                 Ok(Clients(clients))
@@ -297,14 +314,6 @@ impl Scenario {
         }
     }
 
-    /// Why it can be played on the live rig alone, if so.
-    #[must_use]
-    pub fn only_live(&self) -> Option<&'static str> {
-        let mut steps = self.cases().flat_map(|it| &it.steps);
-        let runs = steps.any(|it| matches!(it, Step::Run(_)));
-        runs.then_some("only live: it runs a program")
-    }
-
     /// Why it can be played on the simulated rig alone, if so.
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
@@ -315,7 +324,8 @@ impl Scenario {
             Step::Advance(span) if span.0.as_secs() > PATIENCE_SECS => Some(LONG),
             Step::Exchange(exchange) if exchange.retransmit > PATIENT_TIMES => Some(LONG),
             Step::Retransmit(_) => Some(LONG),
-            Step::Faults(_)
+            Step::Interface(_)
+            | Step::Faults(_)
             | Step::Run(_)
             | Step::Save(_)
             | Step::Advance(_)

@@ -7,11 +7,14 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::schema::Configuration;
+use super::topology::ONLY_SERVER;
 use crate::rig::IaName;
 
-/// `restart` and `crash`: `server`, or `{ config: … }` for a start with another configuration.
+/// `restart` and `crash`: the server by its name, or `{ config: … }` for a start with another configuration.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Restart {
+    /// The server, by its name; the first if absent.
+    pub server: Option<String>,
     /// The text of the configuration from then on.
     pub config: Option<String>,
 }
@@ -27,15 +30,16 @@ impl<'de> Deserialize<'de> for Restart {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Restart, E> {
-                match text {
-                    "server" => Ok(Restart::default()),
-                    _ => Err(E::custom(format!("write `server` instead of `{text}`"))),
-                }
+                Ok(Restart {
+                    server: Some(text.to_owned()).filter(|it| it != ONLY_SERVER),
+                    config: None,
+                })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Restart, A::Error> {
                 let map = serde::de::value::MapAccessDeserializer::new(map);
                 RestartFields::deserialize(map).map(|it| Restart {
+                    server: it.server,
                     config: Some(it.config),
                 })
             }
@@ -48,6 +52,9 @@ impl<'de> Deserialize<'de> for Restart {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RestartFields {
+    /// The server; the first if absent.
+    #[serde(default)]
+    server: Option<String>,
     /// The text of the configuration from then on.
     #[schemars(with = "Configuration")]
     config: String,
@@ -68,6 +75,9 @@ pub struct Retransmit {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reload {
+    /// The server, by its name; the first if absent.
+    #[serde(default)]
+    pub server: Option<String>,
     /// The text of the configuration.
     #[schemars(with = "Configuration")]
     pub config: String,
@@ -80,6 +90,9 @@ pub struct Reload {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Remove {
+    /// The server, by its name; the first if absent.
+    #[serde(default)]
+    pub server: Option<String>,
     /// The name of the client.
     pub client: String,
     /// The IAID of an IA_NA.

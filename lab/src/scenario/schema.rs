@@ -17,6 +17,7 @@ use super::fault::Part;
 use super::operation::{Restart, RestartFields};
 use super::save::{PARTS, Save};
 use super::step::{Changes, Fields, Hop, Lease, LeaseFields, SEND_KEYS, Send, Source, Target};
+use super::topology::{InterfaceFields, InterfaceStep, ServerFields, Servers, State};
 use super::value::{
     Block, CLIENT_MESSAGES, Code, Elapsed, Hex, Identifier, InHex, MessageType, Opaque, Several,
     Span, Wish,
@@ -42,7 +43,7 @@ pub fn schema() -> Value {
             "additionalProperties": false,
         }));
     }
-    let whole = ["why", "rfc", "differs", "for", "include", "steps"];
+    let whole = ["why", "rfc", "covers", "differs", "for", "include", "steps"];
     let kept: Vec<(&str, Value)> = whole
         .iter()
         .filter_map(|key| Some((*key, schema.pointer(&format!("/properties/{key}"))?.clone())))
@@ -291,7 +292,17 @@ by_hand!(Save, "Save", |generator| {
 });
 
 by_hand!(Restart, "Restart", |generator| {
-    "anyOf": [{ "const": "server" }, generator.subschema_for::<RestartFields>()],
+    "description": "The server, by its name: `server` where there is one.",
+    "anyOf": [{ "type": "string" }, generator.subschema_for::<RestartFields>()],
+});
+
+by_hand!(InterfaceStep, "Interface", |generator| {
+    "anyOf": [generator.subschema_for::<State>(), generator.subschema_for::<InterfaceFields>()],
+});
+
+by_hand!(Servers, "Servers", |generator| {
+    "type": "object",
+    "additionalProperties": generator.subschema_for::<ServerFields>(),
 });
 
 by_hand!(Clients, "Clients", |generator| {
@@ -371,6 +382,9 @@ impl JsonSchema for Send {
                 "source" => generator.subschema_for::<Source>(),
                 "to" => generator.subschema_for::<Target>(),
                 "relay" => generator.subschema_for::<Vec<Hop>>(),
+                "on" => {
+                    json_schema!({ "description": "The link, if not the client's.", "type": "string" })
+                }
                 "raw" => generator.subschema_for::<Hex>(),
                 "again" => generator.subschema_for::<Changes>(),
                 "relay-forward" | "relay-reply" => generator.subschema_for::<Hop>(),

@@ -13,6 +13,7 @@ use super::fault::Fault;
 use super::operation::{Reload, Remove, Restart, Retransmit};
 use super::program::Program;
 use super::save::Save;
+use super::topology::InterfaceStep;
 use super::value::{Block, Code, Elapsed, Hex, Identifier, Opaque, Several, Span, Wish};
 use crate::dissect;
 use crate::rig::{Disk, SERVER_ADDRESS};
@@ -45,6 +46,8 @@ pub enum Step {
     Retransmit(Retransmit),
     /// What the link does to messages from now on; `none` ends that.
     Faults(Several<Fault>),
+    /// Something happens to the interface that a server serves.
+    Interface(InterfaceStep),
     /// A program runs to its end; on the live rig alone.
     Run(Box<Program>),
     /// Values of the last answer that later steps use as `$NAME`.
@@ -103,6 +106,8 @@ pub struct Transport {
     /// The relay agents that it comes by, the one closest to the server first; if absent, none, or those of the
     /// client's model.
     pub relay: Option<Vec<Hop>>,
+    /// The link that it is sent on, by its name, if not the client's.
+    pub on: Option<String>,
 }
 
 /// The source of a datagram, as far as it is not the usual one.
@@ -348,6 +353,9 @@ pub struct Exchange {
     /// As in `send`.
     #[serde(default)]
     pub relay: Option<Vec<Hop>>,
+    /// As in `send`.
+    #[serde(default)]
+    pub on: Option<String>,
     /// As in a message. Leases are hints for the Solicit; the Request has what was advertised.
     #[serde(default)]
     pub ia_na: Option<Several<Ia>>,
@@ -381,6 +389,7 @@ pub(super) const SEND_KEYS: &[&str] = &[
     "source",
     "to",
     "relay",
+    "on",
     "raw",
     "again",
     "message",
@@ -415,6 +424,7 @@ impl<'de> Visitor<'de> for SendVisitor {
                 "source" => transport.source = map.next_value()?,
                 "to" => transport.to = Some(map.next_value()?),
                 "relay" => transport.relay = Some(map.next_value()?),
+                "on" => transport.on = Some(map.next_value()?),
                 name => {
                     if message.replace(read_message(name, &mut map)?).is_some() {
                         return Err(A::Error::custom(

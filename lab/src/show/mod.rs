@@ -4,6 +4,7 @@ mod json;
 mod page;
 mod person;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -177,13 +178,8 @@ impl Shown<'_> {
             let messages = it.messages.iter();
             messages.map(|it| it.packet.number).collect::<Vec<_>>()
         };
-        let kept: Vec<usize> = self.conversations.iter().flat_map(numbers).collect();
+        let kept: HashSet<usize> = self.conversations.iter().flat_map(numbers).collect();
         self.findings.retain(|it| kept.contains(&it.packet));
         Ok(())
-    }
-
-    /// What was found about a packet.
-    fn about(&self, packet: usize) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(move |it| it.packet == packet)
     }
 }

@@ -1,5 +1,6 @@
 //! A capture as text: a ladder for each client, every message decoded, and the findings where they belong.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -68,14 +69,13 @@ impl Page {
     /// What is wrong and unusual, without the messages.
     pub(super) fn findings(mut self, shown: &Shown<'_>) -> String {
         self.title(shown);
+        let mut clients = HashMap::new();
+        for it in &shown.conversations {
+            let numbers = it.messages.iter().map(|said| said.packet.number);
+            clients.extend(numbers.map(|number| (number, it.party.name.as_str())));
+        }
         for finding in &shown.findings {
-            let of = |it: &&Conversation<'_>| {
-                it.messages
-                    .iter()
-                    .any(|it| it.packet.number == finding.packet)
-            };
-            let client = shown.conversations.iter().find(of);
-            let client = client.map_or("", |it| it.party.name.as_str());
+            let client = clients.get(&finding.packet).copied().unwrap_or_default();
             let lead = format!("packet {}, {client}: ", finding.packet);
             self.finding(finding, "", &lead);
         }
@@ -246,7 +246,12 @@ impl Page {
         for line in lines {
             self.between(&line);
         }
-        for finding in shown.about(said.packet.number) {
+        // They are in the order of the packets.
+        let start = shown
+            .findings
+            .partition_point(|it| it.packet < said.packet.number);
+        let about = shown.findings.iter().skip(start);
+        for finding in about.take_while(|it| it.packet == said.packet.number) {
             self.finding(finding, &" ".repeat(GUTTER - 2), "");
         }
     }

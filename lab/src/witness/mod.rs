@@ -2,7 +2,7 @@
 //!
 //! What is compared are lists, one for each field of the protocol, in the order of the octets. Where they differ, our
 //! side knows in which option that is. That nothing is left over in an answer is for the judge to see: tshark breaks off
-//! without a word. Where tshark 4.0 is wrong itself is listed in [`EXCUSES`], with the reasons.
+//! without a word. Where tshark 4.0 is wrong itself is listed in `EXCUSES`, with the reasons.
 
 mod account;
 mod tshark;

@@ -16,6 +16,7 @@ use crate::scenario::{Client, Code, Message, Send};
 fn client(order: &[u16]) -> Client {
     Client {
         model: None,
+        link: None,
         name: "client".into(),
         duid: vec![0, 3, 0, 1, 2, 0, 0, 0, 0, 7],
         address: "fe80::c1".parse().expect("an address"),

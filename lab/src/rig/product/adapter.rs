@@ -216,7 +216,7 @@ pub(in crate::rig) enum Said {
 }
 
 /// Listens to the log of a server.
-pub(in crate::rig) trait Ear: fmt::Debug {
+pub(in crate::rig) trait Ear: fmt::Debug + Send {
     /// What the next line of the log tells, if that is of interest.
     fn hear(&mut self, line: &str) -> Option<Said>;
 }

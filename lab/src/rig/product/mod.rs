@@ -1,8 +1,7 @@
 //! Which server it is that runs: what servers do not have in common.
 //!
-//! A [`Product`] is a server that the lab knows how to run, and its `Adapter` is all that the lab knows about it, in
-//! a file of its own. What is said on the link is the same for all of them. How an adapter is written is told at
-//! `Adapter`.
+//! A [`Product`] is a server that the lab knows how to run, and its adapter is all that the lab knows about it, in a file
+//! of its own. What is said on the link is the same for all of them. How an adapter is written is told in `adapter.rs`.
 
 mod adapter;
 mod command;

@@ -10,7 +10,7 @@ use crate::scenario::words;
 pub(in crate::scenario) type Reading<'a> = &'a dyn Fn(&Path) -> Result<String, String>;
 
 /// What every scenario says for itself.
-const OWN: &[&str] = &["why", "rfc", "differs", "for", "seed"];
+const OWN: &[&str] = &["why", "rfc", "covers", "differs", "for", "seed"];
 /// How many files may be open at once.
 const DEPTH_MAX: usize = 16;
 
@@ -63,6 +63,7 @@ impl Joiner<'_> {
                     let value = self.config(value)?;
                     add(whole, key, value)?;
                 }
+                Some("servers") => add(whole, key, self.configs(value)?)?,
                 _ => add(whole, key, value)?,
             }
         }
@@ -133,7 +134,7 @@ impl Joiner<'_> {
         Ok(())
     }
 
-    /// A step with the text of its configuration, if that is in a file.
+    /// A step, or servers, with the text of each configuration that is in a file.
     fn configs(&self, mut step: Node) -> Result<Node, Fault> {
         let Content::Map(entries) = &mut step.content else {
             return Ok(step);
