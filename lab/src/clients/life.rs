@@ -61,7 +61,7 @@ pub fn live(client: &dyn Client, program: Program, wants: Wants) -> Result<Conve
         "something is left after the release",
         &assigned,
     )?;
-    if wants.address() {
+    if wants.address() && client.releases() {
         let next = Identity {
             number: HOST + 1,
             wants: Wants::Address,

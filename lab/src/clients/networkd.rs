@@ -40,18 +40,14 @@ impl Client for Networkd {
     }
 
     fn prepare(&self, site: &Site, _folder: &Path, identity: Identity) -> Result<(), Error> {
+        let sys = Path::new("/sys");
+        site.namespace().mount_over(sys, sys)?;
         site.namespace()
             .run(|| {
-                let read_only = MsFlags::MS_RDONLY;
-                mount(
-                    Some("sysfs"),
-                    "/sys",
-                    Some("sysfs"),
-                    read_only,
-                    None::<&str>,
-                )
+                let read_only = MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+                mount(None::<&str>, "/sys", None::<&str>, read_only, None::<&str>)
             })
-            .map_err(|errno| Error::system("show /sys read-only", errno))?;
+            .map_err(|errno| Error::system("make /sys read-only", errno))?;
         // What follows its type.
         let duid = identity.duid().map(|octet| format!("{octet:02x}"));
         let raw = duid[2..].join(":");

@@ -535,9 +535,8 @@ pub(crate) fn leg(exchange: &Exchange, message_type: u8) -> Send {
     let solicits = message_type == SOLICIT;
     let ias = |ias: &Option<Several<Ia>>| {
         let mut ias = ias.clone();
-        let requested = ias.iter_mut().filter(|_| !solicits);
-        for ia in requested.flat_map(|it| &mut it.0) {
-            ia.leases = None;
+        if let (Some(ias), false) = (&mut ias, solicits) {
+            ias.0.iter_mut().for_each(|it| it.leases = None);
         }
         ias
     };
