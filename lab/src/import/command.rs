@@ -101,11 +101,9 @@ fn write(path: &Path, text: &str) -> Result<(), Error> {
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|source| Error::File {
         path: path.to_owned(),
-        source: match source.kind() {
-            io::ErrorKind::AlreadyExists => {
-                io::Error::other("it exists already: remove it, or write to another file")
-            }
-            _ => source,
+        source: match source.kind() == io::ErrorKind::AlreadyExists {
+            true => io::Error::other("it exists already: remove it, or write to another file"),
+            false => source,
         },
     })
 }

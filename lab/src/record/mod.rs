@@ -185,11 +185,9 @@ impl Recorder {
             |text: String| Failure(status::BAD_INPUT, format!("{}: {text}", path.display()));
         // A capture is not made a second time: one that is there is not to be lost to a slip of the pen.
         let file = File::create_new(path).map_err(|error| {
-            failed(match error.kind() {
-                io::ErrorKind::AlreadyExists => {
-                    "it exists already: remove it, or write to another file".to_owned()
-                }
-                _ => error.to_string(),
+            failed(match error.kind() == io::ErrorKind::AlreadyExists {
+                true => "it exists already: remove it, or write to another file".to_owned(),
+                false => error.to_string(),
             })
         })?;
         let writer = PcapngWriter::new(BufWriter::new(file));
