@@ -176,6 +176,7 @@ pub fn find(name: &str, folder: &Path) -> Result<Arc<Model>, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::Scenario;
 
     fn fields(text: &str) -> Fields {
         serde_yaml::from_str(text).expect("fields")
@@ -234,5 +235,44 @@ mod tests {
     fn an_unknown_name_is_refused_with_the_nearest() {
         let error = find("windows-12", Path::new("")).expect_err("there is none");
         assert!(error.contains("did you mean `windows-1"), "{error}");
+    }
+
+    fn refused(text: &str) -> String {
+        let error = Scenario::parse(Path::new("x.yaml"), text).expect_err("it is wrong");
+        error.to_string()
+    }
+
+    #[test]
+    fn a_model_that_is_unknown_or_unused_is_refused_where_it_stands() {
+        let head = "why: it is a test\nrfc: [\"9915 §18\"]\n";
+        let steps = "steps: [{ send: { from: pc, solicit: {} } }]\n";
+        let error = refused(&format!(
+            "{head}clients: {{ pc: {{ client: windows-77 }} }}\n{steps}"
+        ));
+        assert_eq!(
+            error,
+            "x.yaml:3:26: there is no client model `windows-77`; did you mean `windows-7`? \
+             `dhcp6lab clients` lists them"
+        );
+        let error = refused(&format!(
+            "{head}model: {{}}\nclients: {{ pc: {{}} }}\n{steps}"
+        ));
+        assert_eq!(
+            error,
+            "x.yaml:3:8: no client has this model: give one `client: x`"
+        );
+    }
+
+    #[test]
+    fn a_model_goes_by_the_name_of_its_file() {
+        let text = "why: it is a test\nrfc: [\"9915 §18\"]\nmodel: { duid: \"000401ff\" }\n\
+                    clients: { one: { client: x }, other: { client: x } }\n\
+                    steps: [{ send: { from: one, solicit: {} } }]\n";
+        let scenario = Scenario::parse(Path::new("x.yaml"), text).expect("a scenario");
+        let duids = scenario.clients.0.iter().map(|it| it.duid.clone());
+        assert_eq!(
+            duids.collect::<Vec<_>>(),
+            [vec![0, 4, 1, 0xc1], vec![0, 4, 1, 0xc2]]
+        );
     }
 }
