@@ -114,7 +114,7 @@ impl Adapter for Dnsmasq {
         }
     }
 
-    /// Told to end between what it says last and its first look at a socket, it ends with status 5.
+    /// It says its last word a moment before it is quite there, and told to end in that moment, it ends with status 5.
     fn ending(&self) -> Ending {
         Ending::AnyStatus
     }
