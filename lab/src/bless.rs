@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::player;
 use crate::report::hunks;
-use crate::rig::sim::Sim;
+use crate::rig::bench;
 use crate::run::load;
 use crate::scenario::Scenario;
 use crate::status::{BAD_INPUT, FAILED, PASSED};
@@ -125,8 +125,12 @@ enum Trouble {
 }
 
 fn change(path: &Path, scenario: &Scenario) -> Result<Option<Change>, Trouble> {
-    let mut sim = Sim::start(&scenario.setup()).map_err(|it| Trouble::Failed(it.to_string()))?;
-    let played = player::play(scenario, &mut sim);
+    if scenario.only_live().is_some() {
+        return Ok(None);
+    }
+    let rig = bench::sim(&scenario.places());
+    let mut rig = rig.map_err(|it| Trouble::Failed(it.to_string()))?;
+    let played = player::play(scenario, rig.as_mut());
     if !played.failures.is_empty() {
         let failures = played.failures.iter().map(|it| format!("    {it}\n"));
         return Err(Trouble::Failed(failures.collect()));

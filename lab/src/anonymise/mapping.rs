@@ -109,7 +109,7 @@ impl Mapping {
 
     /// A time of the capture.
     pub(super) fn time(&self, at: Duration) -> Duration {
-        (at + self.shift.0).saturating_sub(self.shift.1)
+        at.saturating_add(self.shift.0).saturating_sub(self.shift.1)
     }
 
     /// A hardware address: groups stay, and so does whether somebody made it up.

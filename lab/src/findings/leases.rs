@@ -169,8 +169,8 @@ impl History {
                     );
                 }
                 Some((at, valid)) if renews && *valid != u32::MAX => {
-                    let end = *at + Duration::from_secs((*valid).into());
-                    if said.at() > end + SLACK {
+                    let end = at.saturating_add(Duration::from_secs((*valid).into()));
+                    if said.at() > end.saturating_add(SLACK) {
                         let late = (said.at() - end).as_secs();
                         report.add(
                             &RENEWED_EXPIRED,
@@ -196,10 +196,10 @@ impl History {
         };
         let due = times.filter_map(|(at, t1, t2)| {
             let secs = if kind == RENEW { *t1 } else { *t2 };
-            (secs != 0).then(|| *at + Duration::from_secs(secs.into()))
+            (secs != 0).then(|| at.saturating_add(Duration::from_secs(secs.into())))
         });
         if let Some(due) = due.min()
-            && said.at() + SLACK < due
+            && said.at().saturating_add(SLACK) < due
         {
             let early = (due - said.at()).as_secs();
             report.add(rule, said, format!("{early} s before {which}"));

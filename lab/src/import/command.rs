@@ -96,8 +96,16 @@ fn import(
 
 /// Writes a file, and nothing half.
 fn write(path: &Path, text: &str) -> Result<(), Error> {
-    fs::write(path, text).map_err(|source| Error::File {
+    // People go on with what was imported: that is not to be lost, nor the capture itself.
+    let file = fs::File::create_new(path);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|source| Error::File {
         path: path.to_owned(),
-        source,
+        source: match source.kind() {
+            io::ErrorKind::AlreadyExists => {
+                io::Error::other("it exists already: remove it, or write to another file")
+            }
+            _ => source,
+        },
     })
 }

@@ -1,5 +1,6 @@
 //! `dhcp6lab load`: keeps a server busy, and reports how it bears that.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::{self, IsTerminal as _, Write};
 use std::net::Ipv6Addr;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::link::{self, Interruption};
+use crate::link::{self, Interruption, rootless};
 use crate::load::chance::Chance;
 use crate::load::client::Intent;
 use crate::load::mix::Mix;
@@ -119,6 +120,8 @@ enum Error {
     Lacking(String),
     #[error("the server does not start with this configuration: {0}")]
     NotStarted(String),
+    #[error("{0}")]
+    Ended(String),
     #[error(transparent)]
     Link(#[from] link::Error),
     #[error("only {got} of {of} clients got a lease before the run: a mix with {what} needs them")]
@@ -134,7 +137,7 @@ impl Error {
             | Self::NotStarted(_)
             | Self::Unusable(Unusable::NoProgram { .. }) => BAD_INPUT,
             Self::Unusable(Unusable::Missing(_)) | Self::Lacking(_) | Self::Link(_) => LACKING,
-            Self::Unprepared { .. } | Self::Report(_) => FAILED,
+            Self::Unprepared { .. } | Self::Ended(_) | Self::Report(_) => FAILED,
         }
     }
 }
@@ -184,6 +187,10 @@ fn load(arguments: &LoadArguments, out: &mut dyn Write) -> Result<(u8, Option<i3
     for path in [&arguments.json, &arguments.svg].into_iter().flatten() {
         write(path, "")?;
     }
+    if arguments.interface.is_none() {
+        // While there is one thread. What came of it is told where a link is needed.
+        let _ = rootless::ensure();
+    }
     let interruption = link::interruptible()?;
     let mut target = Target::new(arguments)?;
     let clients = site::clients(arguments.clients, arguments.ia);
@@ -193,7 +200,7 @@ fn load(arguments: &LoadArguments, out: &mut dyn Write) -> Result<(u8, Option<i3
 
     let mut run = Run {
         crowd: &mut crowd,
-        port: &mut target.port,
+        target: &mut target,
         interruption: &interruption,
         line: line(),
     };
@@ -203,15 +210,23 @@ fn load(arguments: &LoadArguments, out: &mut dyn Write) -> Result<(u8, Option<i3
     let took = run.measure(arguments, pace, patience)?;
     let mut outcome = Outcome::new(
         arguments.words(),
-        target.name.clone(),
+        run.target.name.clone(),
         took,
         run.crowd.tally(),
     );
+    let mut unrenewed = 0;
     if arguments.audit && interruption.signal().is_none() {
-        outcome.leases.audited = Some(run.audit(arguments)?);
+        let (renewed, missing) = run.audit(arguments)?;
+        outcome.leases.audited = Some(renewed);
+        unrenewed = missing;
     }
     run.line.finish_and_clear();
     outcome.breaches = crowd.breaches().iter().map(ToString::to_string).collect();
+    if unrenewed > 0 && interruption.signal().is_none() {
+        outcome.breaches.push(format!(
+            "{unrenewed} clients could not renew what they have"
+        ));
+    }
     if interruption.signal().is_some() {
         outcome.load.push_str(" (cut short)");
     }
@@ -223,9 +238,6 @@ fn load(arguments: &LoadArguments, out: &mut dyn Write) -> Result<(u8, Option<i3
     }
     if let Some(path) = &arguments.svg {
         write(path, &plot::svg(&outcome))?;
-    }
-    if interruption.signal().is_none() {
-        target.check()?;
     }
     let lossy = arguments
         .max_loss
@@ -325,13 +337,11 @@ impl Target {
         })
     }
 
-    /// Whether a server that was started still runs.
-    fn check(&self) -> Result<(), Error> {
-        match &self.site {
+    /// Listens to what a server that was started says, so that it need not wait for that; an error if it has ended.
+    fn look(&mut self) -> Result<(), Error> {
+        match &mut self.site {
             None => Ok(()),
-            Some(site) => site
-                .check()
-                .map_err(|error| Error::NotStarted(error.to_string())),
+            Some(site) => site.look().map_err(|error| Error::Ended(error.to_string())),
         }
     }
 }
@@ -339,7 +349,7 @@ impl Target {
 /// A run that goes on.
 struct Run<'a> {
     crowd: &'a mut Crowd,
-    port: &'a mut Port,
+    target: &'a mut Target,
     interruption: &'a Interruption,
     line: ProgressBar,
 }
@@ -397,15 +407,19 @@ impl Run<'_> {
         })
     }
 
-    /// Has every client renew what it has, and says how many did.
-    fn audit(&mut self, arguments: &LoadArguments) -> Result<u64, Error> {
+    /// Has every client renew what it has, and says how many did, and how many did not get an answer.
+    fn audit(&mut self, arguments: &LoadArguments) -> Result<(u64, u64), Error> {
         let patience = Patience::Every(Duration::from_millis(500));
         self.crowd
             .obey(&[(Intent::Renew, 1)], Pace::Window(WINDOW), patience, now());
         self.crowd.call_roll();
         let most = Duration::from_secs(10) + Duration::from_millis(arguments.clients.into());
+        let then = now();
+        let holders: HashSet<&[u8]> = self.crowd.promises(then).map(|it| it.duid).collect();
+        let holders = holders.len() as u64;
         self.go_on("audit", Instant::now() + most, |_| false)?;
-        Ok(self.crowd.tally().completed)
+        let renewed = self.crowd.tally().completed;
+        Ok((renewed, holders.saturating_sub(renewed)))
     }
 
     /// Moves messages until then, until nobody has anything more to do, or until enough was done.
@@ -418,7 +432,8 @@ impl Run<'_> {
         let over = |crowd: &Crowd| crowd.is_settled() || enough(crowd);
         while Instant::now() < until && !over(self.crowd) && self.interruption.signal().is_none() {
             let slice = until.min(Instant::now() + SLICE);
-            exchange(self.crowd, self.port, slice)?;
+            exchange(self.crowd, &mut self.target.port, slice)?;
+            self.target.look()?;
             let tally = self.crowd.tally();
             self.line.set_message(format!(
                 "{phase} {} completed, {} refused, {} lost, {} under way",

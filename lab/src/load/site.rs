@@ -117,11 +117,12 @@ impl Site {
         Port::open(&self.clients, INTERFACE, relay)
     }
 
-    /// An error unless the server runs.
+    /// Takes in what the server has said since the last call, so that it need not wait until somebody does.
     ///
     /// # Errors
     /// It has ended.
-    pub fn check(&self) -> Result<(), RigError> {
+    pub fn look(&mut self) -> Result<(), RigError> {
+        self.server.lines()?;
         self.server.check()
     }
 }

@@ -128,7 +128,9 @@ fn with_program(
     )];
     let outcome = accompany(&mut room, &arguments.program, &interruption, &mut file, err);
     if let Err(failure) = outcome {
-        file.discard();
+        if file.messages == 0 {
+            file.discard();
+        }
         return Err(failure);
     }
     file.finish(&format!("between `{words}` and the server"), out)
@@ -181,7 +183,15 @@ impl Recorder {
     fn create(path: &Path, limit: Option<u64>, interface: &str) -> Result<Self, Failure> {
         let failed =
             |text: String| Failure(status::BAD_INPUT, format!("{}: {text}", path.display()));
-        let file = File::create(path).map_err(|error| failed(error.to_string()))?;
+        // A capture is not made a second time: one that is there is not to be lost to a slip of the pen.
+        let file = File::create_new(path).map_err(|error| {
+            failed(match error.kind() {
+                io::ErrorKind::AlreadyExists => {
+                    "it exists already: remove it, or write to another file".to_owned()
+                }
+                _ => error.to_string(),
+            })
+        })?;
         let writer = PcapngWriter::new(BufWriter::new(file));
         Ok(Self {
             path: path.to_owned(),

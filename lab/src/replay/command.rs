@@ -169,8 +169,14 @@ fn replay(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bool, Erro
         let report = json::write(&dialogue, &played, &file, rig);
         write_json(path, &report)?;
     }
-    let accepted = arguments.accept.iter().map(|it| played.count(*it));
-    Ok(played.differences() == accepted.sum::<usize>())
+    let mut accepted = 0;
+    for (index, kind) in arguments.accept.iter().enumerate() {
+        // Said twice, it is accepted once.
+        if !arguments.accept.iter().take(index).any(|it| it == kind) {
+            accepted += played.count(*kind);
+        }
+    }
+    Ok(played.differences() == accepted)
 }
 
 fn write_json(path: &Path, report: &serde_json::Value) -> Result<(), Error> {

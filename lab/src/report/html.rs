@@ -131,6 +131,7 @@ fn head(document: &Document, body: &mut String) {
         body,
         "<h1>{}</h1>\n<p class=\"lead\">{} scenarios in {} · {} · {} · <code>{}</code></p>\n",
         match summary.failed {
+            0 if summary.not_played > 0 => "Cut short".to_owned(),
             0 => "Everything is as it should be".to_owned(),
             1 => "1 failure".to_owned(),
             several => format!("{several} failures"),

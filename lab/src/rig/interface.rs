@@ -181,7 +181,10 @@ impl Interface {
             watch.clear()?;
             let mut ip = Command::new("ip");
             ip.args(["-6", "address", "show", "dev", INTERFACE, "dadfailed"]);
-            if namespace.command(ip)?.contains(&address.to_string()) {
+            if namespace
+                .command(ip)?
+                .contains(&format!(" {address}/{length} "))
+            {
                 return look_for_duplicates(namespace, false);
             }
             let waited = wait(&[watch.as_fd(), station.as_fd()], until).map_err(failed)?;

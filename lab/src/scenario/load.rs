@@ -376,23 +376,13 @@ impl Scenario {
                 reason: self.no_client(name),
             }),
         };
-        let server = |name: &Option<String>| {
-            self.know_server(name.as_deref()).map_err(|reason| Wrong {
-                key: Some("server"),
-                reason,
-            })
-        };
-        let link = |name: &Option<String>| {
-            self.know_link(name.as_deref()).map_err(|reason| Wrong {
-                key: Some("on"),
-                reason,
-            })
-        };
+        self.check_places(step).map_err(|(key, reason)| Wrong {
+            key: Some(key),
+            reason,
+        })?;
         match step {
-            Step::Send(send) => known("from", &send.from).and_then(|()| link(&send.transport.on)),
-            Step::Exchange(exchange) => {
-                known("from", &exchange.from).and_then(|()| link(&exchange.on))
-            }
+            Step::Send(send) => known("from", &send.from),
+            Step::Exchange(exchange) => known("from", &exchange.from),
             Step::Expect(expect) => {
                 if !before.sent {
                     return Err("nothing was sent: put a `send` ahead of `expect`".into());
@@ -409,7 +399,6 @@ impl Scenario {
             }
             Step::Remove(remove) => {
                 known("client", &remove.client)?;
-                server(&remove.server)?;
                 let Some(_) = remove.ia() else {
                     return Err("name one IA: `ia_na: IAID` or `ia_pd: IAID`".into());
                 };
@@ -424,16 +413,16 @@ impl Scenario {
                     Err("there is no answer: put `save` behind an `expect` or `exchange`".into())
                 }
             },
-            Step::Reload(reload) => server(&reload.server),
-            Step::Crash(restart) | Step::Restart(restart) => server(&restart.server),
-            Step::Interface(step) => server(&step.server),
-            Step::Disk(_) if self.has_several_servers() => {
-                Err("which disk? a scenario with a full disk has one server".into())
-            }
             Step::Run(program) if program.program.trim().is_empty() => {
                 Err("name a program: `{ program: dhcp6ctl }`".into())
             }
-            Step::Run(_) | Step::Advance(_) | Step::Disk(_) => Ok(()),
+            Step::Run(_)
+            | Step::Reload(_)
+            | Step::Advance(_)
+            | Step::Crash(_)
+            | Step::Restart(_)
+            | Step::Interface(_)
+            | Step::Disk(_) => Ok(()),
         }
     }
 

@@ -351,8 +351,43 @@ impl Scenario {
         clash
     }
 
+    /// What is wrong with the servers and links that a step names, and under which key.
+    pub(super) fn check_places(&self, step: &Step) -> Result<(), (&'static str, String)> {
+        let server = |name: &Option<String>| {
+            let known = self.know_server(name.as_deref());
+            known.map_err(|reason| ("server", reason))
+        };
+        let link = |name: &Option<String>| {
+            let known = self.know_link(name.as_deref());
+            known.map_err(|reason| ("on", reason))
+        };
+        match step {
+            Step::Send(send) => link(&send.transport.on),
+            Step::Exchange(exchange) => link(&exchange.on),
+            Step::Remove(remove) => server(&remove.server),
+            Step::Reload(reload) => server(&reload.server),
+            Step::Crash(restart) | Step::Restart(restart) => server(&restart.server),
+            Step::Interface(step) => server(&step.server),
+            Step::Disk(_) if self.has_several_servers() => {
+                let reason = "which disk? a scenario with a full disk has one server";
+                Err(("disk", reason.to_owned()))
+            }
+            Step::Run(_) if self.has_several_servers() => {
+                let reason = "beside which server? a scenario that runs a program has one server";
+                Err(("run", reason.to_owned()))
+            }
+            Step::Expect(_)
+            | Step::Advance(_)
+            | Step::Retransmit(_)
+            | Step::Faults(_)
+            | Step::Save(_)
+            | Step::Run(_)
+            | Step::Disk(_) => Ok(()),
+        }
+    }
+
     /// An error unless there is such a link.
-    pub(super) fn know_link(&self, name: Option<&str>) -> Result<(), String> {
+    fn know_link(&self, name: Option<&str>) -> Result<(), String> {
         let (Some(name), None) = (name, self.link_number(name)) else {
             return Ok(());
         };
@@ -365,7 +400,7 @@ impl Scenario {
     }
 
     /// An error unless there is such a server.
-    pub(super) fn know_server(&self, name: Option<&str>) -> Result<(), String> {
+    fn know_server(&self, name: Option<&str>) -> Result<(), String> {
         let (Some(name), None) = (name, self.server_index(name)) else {
             return Ok(());
         };

@@ -91,6 +91,9 @@ impl fmt::Display for Span {
     }
 }
 
+/// A thousand years: more than any lifetime, and far from where clocks end.
+const SPAN_SECS_MAX: u64 = 1000 * 366 * 86_400;
+
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct SpanVisitor;
@@ -102,7 +105,10 @@ impl<'de> Deserialize<'de> for Span {
             }
 
             fn visit_u64<E: Error>(self, secs: u64) -> Result<Span, E> {
-                Ok(Span(Duration::from_secs(secs)))
+                match secs {
+                    0..=SPAN_SECS_MAX => Ok(Span(Duration::from_secs(secs))),
+                    _ => Err(E::custom("a span is of a thousand years at most")),
+                }
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Span, E> {
@@ -112,6 +118,7 @@ impl<'de> Deserialize<'de> for Span {
                         let number: u64 = text.strip_suffix(*letter)?.parse().ok()?;
                         Some(Span(Duration::from_secs(number.checked_mul(*unit)?)))
                     })
+                    .filter(|it: &Span| it.0.as_secs() <= SPAN_SECS_MAX)
                     .ok_or_else(|| {
                         E::custom(format!("`{text}` is no span: write 3, 30m, 1h or 1d"))
                     })
