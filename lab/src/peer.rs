@@ -15,8 +15,8 @@ use crate::program;
 use crate::rig::live::Live;
 use crate::rig::product::{Deed, Files, Product, Scene};
 use crate::rig::server::{IMAGE_NEEDS, Program};
-use crate::rig::{Disk, RigError};
-use crate::scenario::{Scenario, Step};
+use crate::rig::{Change, Disk, RigError};
+use crate::scenario::{InterfaceStep, Scenario, Step};
 
 /// Why there is no such server.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +159,11 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
         Step::Remove(_) => Deed::Remove,
         Step::Disk(Disk::Full | Disk::Room) => Deed::FullDisk,
         Step::Run(_) => return Some("it runs a program that is made for our server".into()),
+        // What else changes on a link, all servers survive.
+        Step::Interface(InterfaceStep {
+            change: Change::Delete | Change::Recreate,
+            ..
+        }) => return Some("only ours is asked to serve an interface that is made anew".into()),
         // How long clients wait is looked at beforehand.
         Step::Send(_)
         | Step::Exchange(_)
@@ -262,6 +267,25 @@ mod tests {
         let told = Obstacle::NotPlayable("it cannot be told to forget a binding".into());
         assert_eq!(found, Some(told));
         assert_eq!(obstacle(&scenario(POOL, &removed), Product::Kea), None);
+    }
+
+    #[test]
+    fn only_ours_is_asked_to_serve_an_interface_that_is_made_anew() {
+        let changes = |change: &str| {
+            let steps = format!(
+                "  - interface: {change}\n  - send: {{ from: first, solicit: {{}} }}\n  - expect: silence\n"
+            );
+            obstacle(&scenario(POOL, &steps), Product::Kea)
+        };
+        for change in ["delete", "recreate"] {
+            let found = changes(change);
+            assert!(
+                matches!(found, Some(Obstacle::NotPlayable(_))),
+                "{change}: {found:?}"
+            );
+        }
+        assert_eq!(changes("down"), None);
+        assert_eq!(changes("{ add: \"2001:db8:5::1/64\" }"), None);
     }
 
     #[test]

@@ -5,14 +5,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::link::Device;
 use crate::matrix::verdict::{Cause, Verdicts};
 use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
-use crate::rig::RigError;
-use crate::rig::live::{Live, WAIT_ON_SIM};
+use crate::rig::bench;
+use crate::rig::live::WAIT_ON_SIM;
 use crate::rig::product::Product;
 use crate::rig::server::Program;
-use crate::rig::sim::Sim;
 use crate::scenario::Scenario;
 use crate::suite;
 
@@ -265,15 +265,13 @@ fn is_about_expectations(failure: &str) -> bool {
 
 /// Ours is held to its snapshot, too, over a real link or, where time passes, in process.
 fn play_ours(path: &Path, scenario: &Scenario, program: &Program) -> Cell {
-    let setup = scenario.setup();
-    let played: Result<Played, RigError> = match scenario.only_sim() {
-        Some(_) => Sim::start(&setup).map(|mut rig| player::play(scenario, &mut rig)),
-        None => {
-            Live::start(&setup, program.clone()).map(|mut rig| player::play(scenario, &mut rig))
-        }
+    let places = scenario.places();
+    let started = match scenario.only_sim() {
+        Some(_) => bench::sim(&places),
+        None => bench::live(&places, Device::best().device, program),
     };
-    let (mut failures, transcript) = match played {
-        Ok(played) => told(&played),
+    let (mut failures, transcript) = match started {
+        Ok(mut rig) => told(&player::play(scenario, rig.as_mut())),
         Err(error) => (vec![error.to_string()], String::new()),
     };
     match suite::snapshot(path) {

@@ -11,7 +11,7 @@ use dhcp6s::lease::Prefix;
 use dhcp6s::wire::DomainName;
 
 use crate::link::Namespace;
-use crate::rig::product::adapter::{Adapter, Deed, Files, Home, Order, Post, Told};
+use crate::rig::product::adapter::{Adapter, Deed, Ending, Files, Home, Order, Post, Told};
 use crate::rig::product::networks::{self, Drawers, Networks};
 use crate::rig::product::{NotExpressible, Scene};
 use crate::rig::{INTERFACE, RigError, SERVER_DUID};
@@ -112,6 +112,11 @@ impl Adapter for Dnsmasq {
             Deed::FullDisk => Some("it answers whether or not it could store a lease, and goes on"),
             Deed::Crash | Deed::Restart | Deed::Reload => None,
         }
+    }
+
+    /// It says its last word a moment before it is quite there, and told to end in that moment, it ends with status 5.
+    fn ending(&self) -> Ending {
+        Ending::AnyStatus
     }
 }
 
