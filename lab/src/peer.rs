@@ -179,24 +179,7 @@ fn unplayable(step: &Step, product: Product) -> Option<String> {
 
 /// Why one of the configurations that the scenario gives the server cannot be said in its language, if so.
 fn inexpressible(scenario: &Scenario, product: Product) -> Option<String> {
-    let steps = scenario.cases().flat_map(|it| &it.steps);
-    let later = steps.filter_map(|step| match step {
-        Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
-        Step::Reload(it) => Some(it.config.as_str()),
-        Step::Remove(_)
-        | Step::Send(_)
-        | Step::Exchange(_)
-        | Step::Expect(_)
-        | Step::Advance(_)
-        | Step::Retransmit(_)
-        | Step::Faults(_)
-        | Step::Run(_)
-        | Step::Save(_)
-        | Step::Disk(_)
-        | Step::Interface(_) => None,
-    });
-    let first = scenario.cases().map(|it| it.config.as_str());
-    let mut texts = first.chain(later);
+    let mut texts = scenario.configurations();
     let mut addresses = scenario.setup().addresses;
     addresses.retain(|(address, _): &(Ipv6Addr, u8)| !address.is_unicast_link_local());
     // Where its files are makes no difference to what can be said.

@@ -254,24 +254,7 @@ fn watch(scenario: &Scenario, mut rig: impl crate::rig::Rig) -> Result<Played, R
 
 /// The pools of all configurations that the scenario gives a server.
 fn pools(scenario: &Scenario) -> Pools {
-    let steps = scenario.cases().flat_map(|it| &it.steps);
-    let later = steps.filter_map(|step| match step {
-        Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
-        Step::Reload(it) => Some(it.config.as_str()),
-        Step::Remove(_)
-        | Step::Send(_)
-        | Step::Exchange(_)
-        | Step::Expect(_)
-        | Step::Advance(_)
-        | Step::Retransmit(_)
-        | Step::Faults(_)
-        | Step::Run(_)
-        | Step::Save(_)
-        | Step::Disk(_)
-        | Step::Interface(_) => None,
-    });
-    let first = scenario.cases().map(|it| it.config.as_str());
-    let configurations = first.chain(later);
+    let configurations = scenario.configurations();
     let own = scenario.link.addresses.iter().map(|it| it.address);
     Pools::new(configurations, own)
 }

@@ -314,6 +314,28 @@ impl Scenario {
         }
     }
 
+    /// The text of every configuration that it gives its one server: at the start, and in later steps.
+    pub fn configurations(&self) -> impl Iterator<Item = &str> {
+        let steps = self.cases().flat_map(|it| &it.steps);
+        let later = steps.filter_map(|step| match step {
+            Step::Restart(it) | Step::Crash(it) => it.config.as_deref(),
+            Step::Reload(it) => Some(it.config.as_str()),
+            Step::Remove(_)
+            | Step::Send(_)
+            | Step::Exchange(_)
+            | Step::Expect(_)
+            | Step::Advance(_)
+            | Step::Retransmit(_)
+            | Step::Faults(_)
+            | Step::Run(_)
+            | Step::Save(_)
+            | Step::Disk(_)
+            | Step::Interface(_) => None,
+        });
+        let first = self.cases().map(|it| it.config.as_str());
+        first.chain(later)
+    }
+
     /// Why it can be played on the simulated rig alone, if so.
     #[must_use]
     pub fn only_sim(&self) -> Option<&'static str> {
