@@ -21,12 +21,10 @@ pub struct DemoArguments {}
 
 /// Shows it, and returns the exit status.
 pub fn run(_: &DemoArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    let outcome = match link::available() {
+    let ready = link::remove_on_signal().and_then(|()| link::available());
+    let outcome = match ready {
         Ok(()) => program::server()
-            .and_then(|server| {
-                link::remove_on_signal()?;
-                show(server, out)
-            })
+            .and_then(|server| show(server, out))
             .map_err(|error| (FAILED, error.to_string())),
         Err(error) => Err((LACKING, error.to_string())),
     };

@@ -161,6 +161,42 @@ fn a_signal_leaves_nothing_behind(
     assert!(!runs(orphan));
 }
 
+#[test]
+fn a_signal_while_many_things_are_made_leaves_none_of_them_behind() {
+    if !support::can_run(&[]) {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    for number in 0..60 {
+        let text = "why: It is a test.\nrfc: [\"9915 §18\"]\nsteps:\n  - restart: server\n";
+        fs::write(folder.path().join(format!("{number}.yaml")), text).expect("a file");
+    }
+    // A run cannot be stopped at the very moment at which something is made: it is tried at several.
+    for round in 1..=5 {
+        let mut lab = Command::new(env!("CARGO_BIN_EXE_dhcp6lab"));
+        lab.args(["matrix", "--jobs", "8", "--servers"]);
+        lab.arg(server::path()).arg(folder.path());
+        lab.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut lab = lab.spawn().expect("the lab");
+        let folders = format!("dhcp6lab-{}-", lab.id());
+        let made = || {
+            let entries = fs::read_dir("/run/netns").into_iter().flatten().flatten();
+            let names = entries.map(|it| it.file_name().to_string_lossy().into_owned());
+            names.filter(|it| it.starts_with(&folders)).count()
+        };
+        while made() < round {
+            assert!(
+                lab.try_wait().expect("it is ours").is_none(),
+                "it has ended"
+            );
+            std::thread::yield_now();
+        }
+        send(&lab, Signal::SIGINT);
+        assert_eq!(lab.wait().expect("it ends").code(), Some(130));
+        assert_eq!(left_of(lab.id()), Vec::<String>::new(), "round {round}");
+    }
+}
+
 #[rstest]
 fn what_a_killed_run_leaves_behind_is_removed_by_the_next(
     #[values(User::Same, User::Nobody)] user: User,

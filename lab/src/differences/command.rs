@@ -48,8 +48,8 @@ pub fn run(arguments: &DifferencesArguments, out: &mut dyn Write, err: &mut dyn 
 
 /// The original server, if it can be run here.
 fn ready(server: Option<&Path>) -> Result<PathBuf, RigError> {
-    link::available()?;
     link::remove_on_signal()?;
+    link::available()?;
     server.map_or_else(original, |it| Ok(it.to_owned()))
 }
 

@@ -57,7 +57,11 @@ impl Namespace {
 
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("{}{count}", Owner::this_process().prefix());
-        let netns = NetNs::new(&name).map_err(refused)?;
+        let made = {
+            let _making = owner::making();
+            NetNs::new(&name)
+        };
+        let netns = made.map_err(refused)?;
         let path = netns.path().to_owned();
         let mut namespace = Self {
             path,

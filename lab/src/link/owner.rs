@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use netns_rs::{DefaultEnv, Env, NetNs};
 use nix::unistd::Pid;
@@ -61,11 +62,28 @@ fn started(pid: u32) -> Option<u64> {
     fields.split_whitespace().nth(19)?.parse().ok()
 }
 
+/// Held while something is made that is not to be left behind.
+static MAKING: RwLock<()> = RwLock::new(());
+
+/// To be held while a namespace, a program or a folder is made, and no longer: at the end of this process, whoever asks
+/// for it waits in vain.
+pub(super) fn making() -> RwLockReadGuard<'static, ()> {
+    MAKING.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Removes what there is of this process, which is about to end. As long as the guard lives, nothing new is made.
+pub(super) fn remove_for_good() -> RwLockWriteGuard<'static, ()> {
+    let guard = MAKING.write().unwrap_or_else(PoisonError::into_inner);
+    remove_own();
+    guard
+}
+
 /// A folder that is removed when it goes out of scope, or by a later run.
 ///
 /// # Errors
 /// It cannot be made.
 pub fn temporary_folder() -> Result<TempDir, Error> {
+    let _making = making();
     tempfile::Builder::new()
         .prefix(&Owner::this_process().prefix())
         .tempdir()

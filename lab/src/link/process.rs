@@ -46,9 +46,11 @@ impl Process {
                 Ok(hears_all.thread_set_mask()?)
             });
         }
-        let mut child = command
-            .spawn()
-            .map_err(|source| Error::system(format!("start {name}"), source))?;
+        let made = {
+            let _making = owner::making();
+            command.spawn()
+        };
+        let mut child = made.map_err(|source| Error::system(format!("start {name}"), source))?;
         match pidfd(pid(&child)) {
             Ok(ended) => Ok(Self { name, child, ended }),
             Err(source) => {

@@ -8,7 +8,7 @@ use std::thread;
 
 use nix::sys::signal::{SigSet, Signal};
 
-use crate::link::{Error, owner};
+use crate::link::{Error, owner, rootless};
 
 /// Whether somebody has asked this process to end, for work that ends by itself then.
 #[derive(Clone, Debug, Default)]
@@ -29,11 +29,15 @@ impl Interruption {
 }
 
 /// From now on, an interrupt, a request to end or the loss of the terminal removes the namespaces, programs and
-/// folders of this process before it ends. To be called by the main thread while it is alone: other threads inherit what it asks for.
+/// folders of this process before it ends. To be called by the main thread while it is alone, before any of them is
+/// made: other threads inherit what it asks for. Without root the process moves to a user namespace first, which it could
+/// not do afterwards.
 ///
 /// # Errors
 /// The system does not let us.
 pub fn remove_on_signal() -> Result<(), Error> {
+    // What came of it is told where a link is needed.
+    let _ = rootless::ensure();
     let ends = block()?;
     watch(move || {
         let Ok(signal) = ends.wait() else { return };
@@ -85,6 +89,7 @@ fn failed(source: io::Error) -> Error {
 fn end(signal: Signal) {
     // What the rest of this process has to say about losing its namespaces is of no interest.
     let _silence = (io::stdout().lock(), io::stderr().lock());
-    owner::remove_own();
+    // Other threads go on until the very end, and must not make again what was removed.
+    let _for_good = owner::remove_for_good();
     process::exit(128 + signal as i32);
 }

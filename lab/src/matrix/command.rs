@@ -73,9 +73,9 @@ fn play(
     let scenarios = load(&arguments.paths).map_err(|error| (BAD_INPUT, error.to_string()))?;
     let verdicts = Verdicts::known().map_err(|error| (BAD_INPUT, error))?;
     let lacking = |error: link::Error| (LACKING, error.to_string());
-    link::available().map_err(|error| (LACKING, error.to_string()))?;
-    let servers = servers(arguments, err)?;
     link::remove_on_signal().map_err(lacking)?;
+    link::available().map_err(lacking)?;
+    let servers = servers(arguments, err)?;
     let processors = thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.unwrap_or(2 * processors);
     let count = scenarios.len() * servers.len();

@@ -15,7 +15,7 @@ use room::Room;
 
 use crate::capture::{Frame, Packet, PcapngWriter, Sieve, Sifted};
 use crate::dissect;
-use crate::link::{self, Interruption};
+use crate::link::{self, Interruption, rootless};
 use crate::status;
 
 /// How long to wait before looking whether somebody wants an end.
@@ -113,8 +113,10 @@ fn with_program(
         Some(path) => std::fs::read_to_string(path)
             .map_err(|error| Failure(status::BAD_INPUT, format!("{}: {error}", path.display())))?,
     };
-    link::available().map_err(|error| Failure(status::LACKING, error.to_string()))?;
+    // While there is one thread. What came of it is told where a link is needed.
+    let _ = rootless::ensure();
     let interruption = link::interruptible()?;
+    link::available().map_err(|error| Failure(status::LACKING, error.to_string()))?;
     let words: Vec<_> = arguments
         .program
         .iter()

@@ -243,12 +243,12 @@ fn start(arguments: &ReplayArguments, setup: &Setup, about: &str) -> Result<Box<
         return Ok(Box::new(sim));
     }
     let lacking = |error: String| Error::Lacking(error);
+    link::remove_on_signal().map_err(|error| lacking(error.to_string()))?;
     link::available().map_err(|error| lacking(error.to_string()))?;
     let server = match server {
         Some(server) => server,
         None => Program::Binary(program::server().map_err(|error| lacking(error.to_string()))?),
     };
-    link::remove_on_signal().map_err(|error| lacking(error.to_string()))?;
     Ok(Box::new(Live::start(setup, server).map_err(not_started)?))
 }
 
