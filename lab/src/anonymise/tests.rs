@@ -143,6 +143,14 @@ fn texts_keep_their_form_and_what_names_nobody() {
         "{text}"
     );
     assert_eq!(mapping.text("MSFT 5.0"), b"MSFT 5.0");
+    for product in ["docsis3.0", "PXEClient:Arch:00007:UNDI:003016", "iPXE"] {
+        assert_eq!(mapping.text(product), product.as_bytes());
+    }
+    // Behind the name of a product may stand that of a customer.
+    let customer = mapping.text("docsis-customer-4711");
+    assert!(customer.starts_with(b"docsis-"), "{customer:?}");
+    assert_ne!(customer, b"docsis-customer-4711");
+    assert!(!customer.ends_with(b"4711"), "{customer:?}");
     assert_eq!(mapping.label(b"com", true), b"com");
     assert_ne!(mapping.label(b"com", false), b"com");
     assert_eq!(

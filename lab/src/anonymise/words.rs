@@ -18,7 +18,8 @@ const KEPT_LABELS: [&str; 13] = [
     "invalid",
     "internal",
 ];
-/// What a text begins with that tells a product and nobody's name: it stays whole.
+/// What a text begins with that tells a product and nobody's name: it stays, and so do the numbers of a version or an
+/// architecture behind it.
 const KEPT_TEXTS: [&str; 6] = [
     "MSFT 5.0",
     "docsis",
@@ -93,6 +94,16 @@ const KEPT_WORDS: [&str; 62] = [
     "na",
 ];
 
+/// Whether it is what stands behind the name of a product: short numbers with dots and colons, and the words that go with
+/// them in the class of a boot program.
+fn is_version(rest: &str) -> bool {
+    const WORDS: [&str; 2] = ["UNDI", "Arch"];
+    const DIGITS_MAX: usize = 6;
+    let short = |it: &str| it.len() <= DIGITS_MAX && it.bytes().all(|it| it.is_ascii_digit());
+    rest.split(['.', ':', '/'])
+        .all(|it| short(it) || WORDS.contains(&it))
+}
+
 impl Mapping {
     /// The octets of one label of a domain name; `last` if it is at the end of a name of several.
     pub(super) fn label(&mut self, label: &[u8], last: bool) -> Vec<u8> {
@@ -106,10 +117,13 @@ impl Mapping {
 
     /// Text: each word becomes another one of the same form.
     pub(super) fn text(&mut self, text: &str) -> Vec<u8> {
-        if KEPT_TEXTS.iter().any(|it| text.starts_with(it)) && text.len() <= 40 {
-            return text.as_bytes().to_vec();
-        }
-        let mut mapped = Vec::with_capacity(text.len());
+        let product = KEPT_TEXTS.iter().find_map(|it| text.strip_prefix(it));
+        let (product, text) = match product {
+            Some(rest) if is_version(rest) => return text.as_bytes().to_vec(),
+            Some(rest) => text.split_at(text.len() - rest.len()),
+            None => ("", text),
+        };
+        let mut mapped = product.as_bytes().to_vec();
         for word in text.as_bytes().chunk_by(|a, b| is_word(*a) == is_word(*b)) {
             let plain = word.iter().all(|it| !is_word(*it));
             let kept = KEPT_WORDS
@@ -120,7 +134,7 @@ impl Mapping {
                 false => self.scrambled("word", word),
             });
         }
-        if mapped != text.as_bytes() {
+        if mapped.get(product.len()..) != Some(text.as_bytes()) {
             self.note(Kind::Text, text.as_bytes());
         }
         mapped

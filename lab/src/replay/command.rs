@@ -29,7 +29,7 @@ Examples:
   dhcp6lab replay customer.pcap --config dhcp6s.conf --rig live --client windows
   dhcp6lab replay customer.pcap --server kea             against Kea with the same configuration
 
-A capture with a yaml of `dhcp6lab record` beside it is played octet for octet, unless --config or --guess is
+A capture with the notes of a recording beside it, as in pcaps/, is played octet for octet, unless --config or --guess is
 given. Exit status: 0 equal in meaning, 1 it differs, 2 the file or the configuration is bad or there is no
 message of a client, 3 the machine lacks something.")]
 pub struct ReplayArguments {
