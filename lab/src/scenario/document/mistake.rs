@@ -25,6 +25,9 @@ pub(super) fn explain(text: &str, line: usize, column: usize, said: &str) -> Mis
     if let Some(mistake) = colon(text, line) {
         return mistake;
     }
+    if let Some(mistake) = bracket(text, line, column) {
+        return mistake;
+    }
     match said {
         it if it.contains("mapping values are not allowed") || it.contains("placement of ':'") => {
             at(
@@ -32,7 +35,9 @@ pub(super) fn explain(text: &str, line: usize, column: usize, said: &str) -> Mis
                 same column",
             )
         }
-        it if it.contains("flow ") => bracket(text, line, column),
+        it if it.contains("flow ") => {
+            at("a bracket above is not closed, or there is no `,` between two things in it")
+        }
         it if it.contains("block mapping")
             || it.contains("block collection")
             || it.contains("expected ':'")
@@ -99,11 +104,12 @@ fn quote(text: &str, line: usize, column: usize) -> Mistake {
     }
 }
 
-/// The innermost bracket ahead of a place that is not closed there.
-fn bracket(text: &str, line: usize, column: usize) -> Mistake {
+/// The innermost bracket ahead of a place that is not closed there. One in the text of a configuration stands behind a
+/// word, and opens nothing in YAML.
+fn bracket(text: &str, line: usize, column: usize) -> Option<Mistake> {
     let mut open = Vec::new();
     for (content, number) in text.lines().zip(1..).take(line) {
-        let mut quoted = None;
+        let (mut quoted, mut before) = (None, None);
         for (sign, at) in content.chars().zip(1..) {
             if number == line && at >= column {
                 break;
@@ -111,18 +117,25 @@ fn bracket(text: &str, line: usize, column: usize) -> Mistake {
             match (quoted, sign) {
                 (None, '"' | '\'') => quoted = Some(sign),
                 (Some(mark), _) if sign == mark => quoted = None,
-                (None, '{' | '[') => open.push((sign, number, at)),
+                (None, '{' | '[')
+                    if !open.is_empty() || matches!(before, None | Some(':' | '-')) =>
+                {
+                    open.push((sign, number, at));
+                }
                 (None, '}' | ']') => drop(open.pop()),
                 _ => {}
             }
+            if !sign.is_whitespace() {
+                before = Some(sign);
+            }
         }
     }
-    let (sign, line, column) = open.pop().unwrap_or(('{', line, column));
-    Mistake {
+    let (sign, line, column) = open.pop()?;
+    Some(Mistake {
         line,
         column,
         reason: format!("this `{sign}` is not closed, or there is no `,` between two things in it"),
-    }
+    })
 }
 
 /// A key without a blank behind its colon, on a line or on one of the two above it.
@@ -191,6 +204,11 @@ mod tests {
                 "rfc: [\"9915 §18\"\nsteps: {}\n",
                 "x.yaml:1:6: ",
                 "this `[` is not closed",
+            ),
+            (
+                "config: |\n  interface eth0 {\nwhy: x\n rfc: []\n",
+                "x.yaml:4:",
+                "same column",
             ),
             ("why: x\n rfc: []\n", "x.yaml:2:", "same column"),
             (
