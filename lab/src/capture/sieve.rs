@@ -124,7 +124,10 @@ mod tests {
         assert_eq!(passed(&mut sieve, &packets), (Vec::new(), 0));
         for identification in 0..10_000 {
             let packet = &pieces(5353, identification)[1];
-            assert_eq!(passed(&mut sieve, &[packet.clone()]), (Vec::new(), 0));
+            assert_eq!(
+                passed(&mut sieve, std::slice::from_ref(packet)),
+                (Vec::new(), 0)
+            );
         }
         assert!(sieve.held.len() <= HELD_MAX);
     }

@@ -38,18 +38,23 @@ pub struct Dialogue {
     index: Index,
 }
 
+/// What tells clients apart: the DUID, the address of one without a DUID, the link, and the relay agents.
+type Identity = (Vec<u8>, Option<Ipv6Addr>, String, Vec<Level>);
+/// What a question is found by: the transaction id, and the DUID and the address that it comes from, if they count.
+type Question = (u32, Option<Vec<u8>>, Option<Ipv6Addr>);
+
 /// What is looked up for each message, so that a capture of thousands of clients takes as long for each of them as one
 /// of a few.
 #[derive(Clone, Debug, Default)]
 struct Index {
-    /// The clients. The address counts for those without a DUID.
-    clients: HashMap<(Vec<u8>, Option<Ipv6Addr>, String, Vec<Level>), usize>,
+    /// The clients.
+    clients: HashMap<Identity, usize>,
     /// The turns of each client.
     turns: Vec<Vec<usize>>,
     /// The first turn of each transaction id, client and type.
     first: HashMap<(u32, usize, u8), usize>,
-    /// The latest turn with a transaction id, of those with a DUID, an address that it comes from, both, or whatever.
-    latest: HashMap<(u32, Option<Vec<u8>>, Option<Ipv6Addr>), usize>,
+    /// The latest turn of those that a question is found by.
+    latest: HashMap<Question, usize>,
 }
 
 /// A client on its link, or behind its relay agents.
