@@ -7,7 +7,7 @@ use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
-use dhcp6s::lease::LeaseTable;
+use dhcp6s::lease::Replay;
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
@@ -147,20 +147,22 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
         .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
     let server = Server::bind(&arguments.interface)?;
     let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
-    let mut table = LeaseTable::default();
+    let (mut replay, mut records) = (Replay::default(), 0);
     let store: Box<dyn LeaseStore> = match &arguments.leases() {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
-            let journal = Journal::open(path, |record| table.replay(record))?;
+            let journal = Journal::open(path, |record| replay.take(record))?;
             let recovery = journal.recovery();
             for cut in &recovery.cuts {
                 tracing::warn!("{cut}");
             }
-            let (leases, records) = (table.len(), recovery.records);
-            tracing::info!("leases in force or remembered: {leases}, read from {records} records");
+            records = recovery.records;
             Box::new(journal)
         }
     };
+    let table = replay.finish();
+    let leases = table.len();
+    tracing::info!("leases in force or remembered: {leases}, read from {records} records");
     let link = server.link()?;
     let engine = Engine::new(identity.duid, &identity.secret, config, link, table);
     Ok((server, control, engine, store))
