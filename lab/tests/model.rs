@@ -57,6 +57,7 @@ fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
     let link = Link {
         name: "eth0".to_owned(),
         addresses: vec![(ip("2001:db8:1::1"), 64)],
+        claimed: Vec::new(),
     };
     let server = Duid::new(&SERVER).expect("a DUID");
     Engine::new(server, &Secret::new([7; 32]), config.clone(), link, table)
