@@ -57,6 +57,7 @@ fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
     let link = Link {
         name: "eth0".to_owned(),
         addresses: vec![(ip("2001:db8:1::1"), 64)],
+        claimed: Vec::new(),
     };
     let server = Duid::new(&SERVER).expect("a DUID");
     Engine::new(server, &Secret::new([7; 32]), config.clone(), link, table)
@@ -390,7 +391,7 @@ impl World {
 
 /// Whether somebody believes in a lease for ever that has got an end, which the client hears of with the next
 /// answer that reaches it. A run is shorter than the day that it has for that.
-fn is_retired(lease: &Lease, belief: &Belief) -> bool {
+fn is_retired(lease: Lease<'_>, belief: &Belief) -> bool {
     belief.until == Timestamp::NEVER && lease.valid_until() < Timestamp::NEVER
 }
 

@@ -78,6 +78,7 @@ pub(super) fn link(state: usize) -> Link {
     Link {
         name: "eth0".to_owned(),
         addresses: own[state % own.len()].iter().map(parse).collect(),
+        claimed: Vec::new(),
     }
 }
 

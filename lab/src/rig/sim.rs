@@ -57,6 +57,7 @@ impl Sim {
         let link = Link {
             name: INTERFACE.to_owned(),
             addresses,
+            claimed: Vec::new(),
         };
         let (engine, store) = boot(identity, &setup.config, &link, Vec::new(), EPOCH)?;
         Ok(Self {
@@ -254,8 +255,11 @@ impl Rig for Sim {
     fn interface(&mut self, change: &Change) -> Result<(), RigError> {
         let addresses = &mut self.link.addresses;
         match change {
-            // Nobody may use one that is taken, and the system does not tell the server of it.
-            Change::Add { taken: true, .. } => return Ok(()),
+            Change::Add {
+                address,
+                taken: true,
+                ..
+            } => self.link.claimed.push(*address),
             Change::Add {
                 address, length, ..
             } => addresses.push((*address, *length)),
