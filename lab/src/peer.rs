@@ -109,13 +109,11 @@ pub fn image(name: &str) -> Result<Program, Unusable> {
 /// # Errors
 /// The server takes more than root in a user namespace has.
 pub fn runs_here(program: &Program) -> Result<(), Unusable> {
-    match program.product() {
-        Product::Dnsmasq if rootless::is_confined() => Err(Unusable::Missing(
-            "dnsmasq cannot run here: it sets its groups when it starts, which only root may: run this as root"
-                .to_owned(),
-        )),
-        _ => Ok(()),
+    if program.product() == Product::Dnsmasq && rootless::is_confined() {
+        let text = "dnsmasq cannot run here: it sets its groups when it starts, which only root may: run this as root";
+        return Err(Unusable::Missing(text.to_owned()));
     }
+    Ok(())
 }
 
 fn program_of(product: Product, path: PathBuf) -> Program {
