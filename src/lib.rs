@@ -17,4 +17,5 @@ pub mod reading;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod unconfigured;
 pub mod wire;

@@ -16,6 +16,7 @@ mod lex;
 mod model;
 mod options;
 mod parse;
+mod pools;
 mod render;
 mod resolve;
 mod secrecy;
@@ -27,7 +28,8 @@ pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, LISTED_MAX, Severity};
 pub use excerpt::Excerpt;
 pub use model::{
-    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
+    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse,
+    PrefixPool, Reservation,
 };
 pub use render::{Look, render};
 
