@@ -135,11 +135,7 @@ fn pools_overlap(mut pools: Vec<Extent<'_>>, report: &mut Report) {
                 later.name.text,
                 Ipv6Addr::from_bits(pool.first)
             );
-            report.warning(
-                later.name.span,
-                found,
-                "let each address be in one of them",
-            );
+            report.warning(later.name.span, found, "let each address be in one of them");
         }
         if before.is_none_or(|furthest| furthest.last < pool.last) {
             before = Some(pool);

@@ -28,8 +28,8 @@ pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, LISTED_MAX, Severity};
 pub use excerpt::Excerpt;
 pub use model::{
-    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse,
-    PrefixPool, Reservation,
+    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, PrefixPool,
+    Reservation,
 };
 pub use render::{Look, render};
 

@@ -299,7 +299,10 @@ mod tests {
         for client in 0..16 {
             let part = placement().find_part(&key(client), whole, &[&taken], |_| false);
             let part = part.expect("a free part");
-            assert_eq!((part.length(), whole.0.contains(part.address())), (56, true));
+            assert_eq!(
+                (part.length(), whole.0.contains(part.address())),
+                (56, true)
+            );
             assert!(parts.insert(part));
             taken.insert(part.bounds().0, part.bounds().1);
         }
@@ -325,17 +328,31 @@ mod tests {
         assert_eq!(find(first), Some(left));
         assert_eq!(find(last), Some(left));
         other.insert(last, u128::MAX);
-        assert_eq!(free_part(whole, 64, first, &[&one, &other], |_| false), None);
+        assert_eq!(
+            free_part(whole, 64, first, &[&one, &other], |_| false),
+            None
+        );
     }
 
     #[test]
     fn parts_of_any_size_are_found() {
         let none = Runs::default();
-        for (text, length) in [("::/0", 0), ("::/0", 1), ("::/0", 128), ("2001:db8::/48", 48)] {
+        for (text, length) in [
+            ("::/0", 0),
+            ("::/0", 1),
+            ("::/0", 128),
+            ("2001:db8::/48", 48),
+        ] {
             let whole = prefix(text);
             let found = placement().find_part(&key(1), (whole, length), &[&none], |_| false);
             assert_eq!(found.map(Prefix::length), Some(length));
-            let nothing = free_part(prefix("2001:db8::/40"), 48, 0x2001_0db8 << 96, &[&none], |_| true);
+            let nothing = free_part(
+                prefix("2001:db8::/40"),
+                48,
+                0x2001_0db8 << 96,
+                &[&none],
+                |_| true,
+            );
             assert_eq!(nothing, None);
         }
     }

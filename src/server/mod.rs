@@ -5,6 +5,7 @@
 //! batches go back and forth, so the next one is filled while the last one is synced; with both under way
 //! nothing is read, and what overflows is dropped by the socket, to be sent again by clients.
 
+pub mod addresses;
 mod batch;
 mod commands;
 mod committer;
@@ -28,11 +29,10 @@ use rarely::Rarely;
 use report::Peer;
 use std::io;
 use std::net::UdpSocket;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
-pub use reload::ReadConfig;
+pub use reload::{ReadConfig, Reading};
 pub use socket::Error as SocketError;
 
 /// Leases that are stated again with each batch while the store wants it.
@@ -106,7 +106,7 @@ impl Server {
         links::read(&self.interface, self.index).map_err(system("read the addresses"))
     }
 
-    /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`; `read` is how the
+    /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`; `reading` is how the
     /// configuration is read anew, and `ready` is called when the first message can be answered. At the end all
     /// answers that were decided on are durable and sent.
     ///
@@ -117,14 +117,14 @@ impl Server {
         engine: Engine,
         store: Box<dyn LeaseStore>,
         control: control::Listener,
-        read: Arc<ReadConfig>,
+        reading: Reading,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(system("start the event loop"))?;
-        runtime.block_on(self.serve(engine, store, control, read, ready))
+        runtime.block_on(self.serve(engine, store, control, reading, ready))
     }
 
     async fn serve(
@@ -132,7 +132,7 @@ impl Server {
         engine: Engine,
         store: Box<dyn LeaseStore>,
         mut control: control::Listener,
-        read: Arc<ReadConfig>,
+        reading: Reading,
         ready: impl FnOnce(),
     ) -> Result<(), Error> {
         let mut port = Port::new(self.interface.clone(), self.index, self.socket)?;
@@ -144,7 +144,7 @@ impl Server {
         let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
         process::heed_hangups().map_err(system("await SIGHUP"))?;
         let changes = links::Changes::listen().map_err(system("listen for address changes"))?;
-        let mut commands = Commands::new(read);
+        let mut commands = Commands::new(reading.read);
         let mut decider = Decider::new(engine);
         let mut idle = vec![Batch::new(), Batch::new()];
         // What changed before anybody listened was not told.
@@ -191,6 +191,10 @@ impl Server {
                     }
                     if decider.follow(&port) {
                         port.rejoin();
+                    }
+                    if (reading.is_outdated)() {
+                        tracing::info!("the addresses have changed, and with them what is given");
+                        commands.reload.start();
                     }
                 }
                 received = receive(&port, &mut idle) => match received {

@@ -11,6 +11,15 @@ pub(super) const ORIGIN: &str = "server6_reload";
 /// Reads the configuration as it is now and logs what there is to say about it; `None` if it cannot be used.
 pub type ReadConfig = dyn Fn() -> Option<Config> + Send + Sync;
 
+/// How the configuration is read anew.
+#[derive(Clone)]
+pub struct Reading {
+    /// Reads it.
+    pub read: Arc<ReadConfig>,
+    /// Whether it depends on the addresses of the interfaces, and those have changed since it was read.
+    pub is_outdated: Arc<dyn Fn() -> bool + Send + Sync>,
+}
+
 pub(super) struct Reload {
     read: Arc<ReadConfig>,
     /// What the thread that reads will say.

@@ -51,6 +51,18 @@ pub struct Unconfigured {
     pub without_subnet: Vec<String>,
 }
 
+impl Unconfigured {
+    /// What is wanted and cannot be given yet.
+    pub fn warnings(&self) -> impl Iterator<Item = String> {
+        self.without_subnet.iter().map(|name| {
+            format!(
+                "warning: no addresses are given on {name} before it has a global or unique local address with a \
+                 prefix of length 64"
+            )
+        })
+    }
+}
+
 /// Works out what a server does.
 #[must_use]
 pub fn make(known: &Known<'_>) -> Unconfigured {
@@ -157,10 +169,6 @@ impl Maker<'_> {
                 }
                 None if self.known.pool.is_some() => {
                     self.made.without_subnet.push(name.clone());
-                    self.say(format_args!(
-                        "addresses on {name}: none before the interface has a global or unique local address with \
-                         a /64"
-                    ));
                 }
                 None => {}
             }

@@ -267,7 +267,9 @@ mod tests {
     fn names_that_no_message_can_hold_are_left_out() {
         let long = "a".repeat(64);
         assert_eq!(
-            left_out(&format!("search a..b {long} ex\u{e4}mple \"quoted\" ok.net")),
+            left_out(&format!(
+                "search a..b {long} ex\u{e4}mple \"quoted\" ok.net"
+            )),
             [Why::NoName; 4]
         );
         assert_eq!(domains(&format!("search a..b {long} ok.net")), ["ok.net"]);
@@ -282,10 +284,16 @@ mod tests {
         assert_eq!(found.servers.len(), SERVERS_MAX);
         assert!(found.left_out.iter().all(|it| it.why == Why::TooMany));
         let many: String = (0..100).map(|it| format!(" a{it}.net")).collect();
-        assert_eq!(read_text(&format!("search{many}")).domains.len(), DOMAINS_MAX);
+        assert_eq!(
+            read_text(&format!("search{many}")).domains.len(),
+            DOMAINS_MAX
+        );
         let huge = "x".repeat(LEN_MAX) + "\nnameserver 2001:db8::53\n";
         assert_eq!(read_text(&huge), Resolvers::default());
-        assert_eq!(read(&[0xff, 0, b'\n', 0xfe], &|_| true), Resolvers::default());
+        assert_eq!(
+            read(&[0xff, 0, b'\n', 0xfe], &|_| true),
+            Resolvers::default()
+        );
     }
 
     #[test]

@@ -92,10 +92,13 @@ fn every_interface_has_a_pool_of_its_own() {
             "addresses on eth0: 2001:db8:1:0:dc6:: to 2001:db8:1:0:dc6:7f:ffff:ffff",
             "of eth0, too, and not given from, because a client gets one address: fd00:1::/64",
             "addresses on eth1: 2001:db8:2:0:dc6:: to 2001:db8:2:0:dc6:7f:ffff:ffff",
-            "addresses on eth2: none before the interface has a global or unique local address with a /64",
         ]
     );
     assert_eq!(made.without_subnet, ["eth2"]);
+    assert!(
+        made.warnings()
+            .all(|it| it.contains("on eth2 before it has"))
+    );
     let config = config(&made);
     let ranges: Vec<_> = config.interfaces.iter().map(|it| it.pool).collect();
     assert_eq!(ranges.len(), 2, "{}", made.text);

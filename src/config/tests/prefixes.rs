@@ -49,7 +49,9 @@ fn pools_of_both_kinds_are_numbered_apart() {
 fn mistakes_are_shown_with_what_helps() {
     refused(
         "pool p { prefixes 2001:db8::/48 56; };",
-        &["F:1:33: `56` stands where `length` is expected; write `prefixes PREFIX/LENGTH length LENGTH`"],
+        &[
+            "F:1:33: `56` stands where `length` is expected; write `prefixes PREFIX/LENGTH length LENGTH`",
+        ],
     );
     refused(
         "pool p { prefixes 2001:db8::/48 length 40; };",
