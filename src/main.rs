@@ -85,11 +85,11 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     }
     let tell = |findings: &Findings| {
         diagnostics::print(&findings.in_files);
-        findings.beside.iter().for_each(|it| complain(it));
         match findings.said.is_empty() {
             true => arguments.warning().iter().for_each(|it| complain(it)),
             false => without_file(arguments, &findings.said),
         }
+        findings.beside.iter().for_each(|it| complain(it));
         // Whoever starts a server in the background may not see what it prints.
         if !arguments.foreground {
             findings.log();
@@ -97,7 +97,10 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     };
     let (config, findings) = reading.first().map_err(|findings| {
         tell(&findings);
-        tracing::error!(origin = "main", "failed to parse configuration file");
+        // Flags that do not fit together are not in a file.
+        if !findings.in_files.is_empty() {
+            tracing::error!(origin = "main", "failed to parse configuration file");
+        }
         None
     })?;
     tell(&findings);

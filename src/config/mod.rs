@@ -181,6 +181,12 @@ impl Loader<'_> {
                             "the configuration is empty",
                         );
                     }
+                    Err(error) if error.kind() == io::ErrorKind::IsADirectory => self.report.about(
+                        number,
+                        Severity::Error,
+                        "is a directory".to_owned(),
+                        "name a file; in a container, see that what is mounted there exists",
+                    ),
                     Err(error) => self.report.about(
                         number,
                         Severity::Error,
