@@ -74,14 +74,14 @@ impl Machine {
         command
     }
 
-    /// Starts a server and waits until it serves.
-    fn start(&self, words: &[&str]) -> (Process, Log) {
+    /// Starts a server and waits until it serves; what it has said by then comes along.
+    fn start(&self, words: &[&str]) -> (Process, Log, String) {
         let words = [&["-f", "-d"], words].concat();
         let command = self.server(&words);
         let mut process = self.namespace.spawn(command).expect("it starts");
         let mut log = Log::new(process.take_stderr().expect("a pipe")).expect("a log");
-        until(&mut log, &["serving on eth0"]);
-        (process, log)
+        let said = until(&mut log, &["serving on eth0"]);
+        (process, log, said.join("\n"))
     }
 
     /// Runs a program that ends by itself: its status, and what it wrote to standard output and standard error.
@@ -166,8 +166,7 @@ fn without_a_file_clients_learn_what_the_machine_knows() {
         "resolv.conf",
         "nameserver 127.0.0.53\nnameserver 192.0.2.1\nnameserver 2001:db8::53\nsearch example.net\n",
     );
-    let (process, mut log) = machine.start(&["eth0"]);
-    let said = log.tail().to_string();
+    let (process, mut log, said) = machine.start(&["eth0"]);
     for words in [
         "there is no configuration (/etc/wide-dhcpv6/dhcp6s.conf); what clients of eth0 get:",
         "DNS servers, of /etc/resolv.conf: 2001:db8::53",
@@ -239,9 +238,9 @@ fn addresses_come_from_the_64_of_the_interface_and_follow_it() {
         return;
     };
     machine.write("resolv.conf", "");
-    let (process, mut log) = machine.start(&["--pool", "auto", "eth0"]);
+    let (process, mut log, said) = machine.start(&["--pool", "auto", "eth0"]);
     let waits = "no addresses are given on eth0 before it has";
-    assert!(log.tail().to_string().contains(waits), "{}", log.tail());
+    assert!(said.contains(waits), "{said}");
     let follows = |log: &mut Log, subnet: &str| {
         let range = format!("addresses on eth0: {subnet}:0:dc6:: to {subnet}:0:dc6:7f:ffff:ffff");
         until(log, &[&range, "server reloaded"]);
@@ -267,7 +266,7 @@ fn prefixes_are_parts_of_the_one_that_is_given() {
         return;
     };
     machine.write("resolv.conf", "");
-    let (process, _log) = machine.start(&["--pd", "2001:db8:8000::/52", "eth0"]);
+    let (process, _log, _) = machine.start(&["--pd", "2001:db8:8000::/52", "eth0"]);
     let prefix = machine.lease(&["-P"], "IAPREFIX");
     assert!(
         prefix.starts_with("2001:db8:8000:") && prefix.ends_with("00::/56"),
