@@ -17,4 +17,6 @@ pub mod reading;
 pub mod secret;
 pub mod server;
 pub mod store;
+pub mod surroundings;
+pub mod unconfigured;
 pub mod wire;

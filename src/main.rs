@@ -68,9 +68,6 @@ fn main() -> ExitCode {
 /// Checks everything that can be checked before the process detaches. The error is a line to print, unless all
 /// has been said.
 fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Option<String>> {
-    if let Some(warning) = arguments.warning() {
-        complain(warning);
-    }
     let one = |error: &dyn Error| Some(error.to_string());
     let missing = |it: &&String| !arguments.wait && links::index(it).is_none();
     if let Some(name) = arguments.interfaces.iter().find(missing) {
@@ -85,6 +82,10 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     }
     let tell = |findings: &Findings| {
         diagnostics::print(&findings.in_files);
+        match findings.said.is_empty() {
+            true => arguments.warning().iter().for_each(|it| complain(it)),
+            false => without_file(arguments, &findings.said),
+        }
         findings.beside.iter().for_each(|it| complain(it));
         // Whoever starts a server in the background may not see what it prints.
         if !arguments.foreground {
@@ -93,12 +94,27 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     };
     let (config, findings) = reading.first().map_err(|findings| {
         tell(&findings);
-        tracing::error!(origin = "main", "failed to parse configuration file");
+        // Flags that do not fit together are not in a file.
+        if !findings.in_files.is_empty() {
+            tracing::error!(origin = "main", "failed to parse configuration file");
+        }
         None
     })?;
     tell(&findings);
     arguments.make_absolute().map_err(|error| one(&error))?;
     Ok(config)
+}
+
+/// Says what is served although there is no configuration file.
+fn without_file(arguments: &Arguments, said: &[String]) {
+    let (file, served) = (arguments.config_file(), arguments.interfaces.join(", "));
+    complain(&format!(
+        "there is no configuration ({file}); what clients of {served} get:"
+    ));
+    said.iter().for_each(|it| complain(&format!("  {it}")));
+    complain(
+        "everything else takes a configuration; `dhcp6s --check` in place of `dhcp6s` shows how it begins",
+    );
 }
 
 /// Runs the server to its end. Until it is ready, a failure is reported to whoever started it.
@@ -127,9 +143,11 @@ fn serve(
         true => When::AllReady,
         false => When::Running,
     };
+    let reading = Arc::new(reading);
+    let again = Arc::clone(&reading);
     let reading = server::Reading {
-        read: Arc::new(move || reading.again()),
-        follows_addresses: false,
+        read: Arc::new(move || again.again()),
+        is_outdated: Arc::new(move || reading.is_outdated()),
     };
     let outcome = server.run(parts, control, reading, (when, ready));
     drop(pid_file);

@@ -9,6 +9,8 @@ use crate::cli::Arguments;
 use crate::config::{self, Config, Diagnostic, Sources};
 use crate::diagnostics;
 use crate::server::links;
+use crate::surroundings::{self, Subnets};
+use crate::unconfigured::{PoolWish, Unconfigured};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,8 +21,10 @@ use std::sync::{Mutex, PoisonError};
 pub struct Findings {
     /// What is found in the files.
     pub in_files: Vec<Diagnostic>,
-    /// What does not fit the command line.
+    /// What does not fit the command line or the machine.
     pub beside: Vec<String>,
+    /// What clients get although there is no configuration file.
+    pub said: Vec<String>,
 }
 
 impl Findings {
@@ -28,6 +32,9 @@ impl Findings {
     pub fn log(&self) {
         diagnostics::log(&self.in_files);
         self.beside.iter().for_each(|it| tracing::warn!("{it}"));
+        for line in &self.said {
+            tracing::info!(notice = true, "{line}");
+        }
     }
 }
 
@@ -39,7 +46,12 @@ pub struct Reading {
     directory: Option<PathBuf>,
     /// The files that the configuration in force is made of.
     files: Mutex<Vec<String>>,
+    /// The prefixes of the interfaces that it is made of; `None` if it does not depend on any.
+    subnets: Mutex<Option<Subnets>>,
 }
+
+/// What the text is called that takes the place of a configuration file.
+pub const NO_FILE: &str = "(no file)";
 
 impl Reading {
     /// For use in the directory that the server is started in. The path behind `-c` is as it was written.
@@ -49,10 +61,12 @@ impl Reading {
             arguments: arguments.clone(),
             directory: std::env::current_dir().ok(),
             files: Mutex::default(),
+            subnets: Mutex::default(),
         }
     }
 
-    /// Reads it for the first time. A missing file is an empty configuration, with a warning.
+    /// Reads it for the first time. A missing file is an empty configuration, with a warning; if the command line names
+    /// none and there is none, the configuration is what is known without one.
     ///
     /// # Errors
     /// All mistakes and warnings, if there is at least one mistake.
@@ -77,11 +91,44 @@ impl Reading {
         }
     }
 
+    /// Whether the interfaces have other prefixes now than those that the configuration in force is made of.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        let subnets = self.subnets.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = || surroundings::links_of(&self.arguments.interfaces);
+        subnets.as_ref().is_some_and(|before| *before != now())
+    }
+
+    /// What is served without a configuration file; `None` if there is one.
+    fn without_file(&self, again: bool) -> Result<Option<Unconfigured>, String> {
+        let path = self.arguments.config_file();
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was there is about to be replaced, or was removed by accident.
+        if again && files.iter().any(|it| it == path) {
+            return Ok(None);
+        }
+        drop(files);
+        surroundings::unconfigured(&self.arguments, Path::new(path))
+    }
+
     fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {
         let served = &self.arguments.interfaces;
-        let path = &self.arguments.config;
+        let follows = self.arguments.pool == Some(PoolWish::Auto);
+        // Looked at first: what changes meanwhile is noticed later.
+        let subnets = follows.then(|| surroundings::links_of(served));
+        let made = self.without_file(again).map_err(|mistake| Findings {
+            beside: vec![mistake],
+            ..Findings::default()
+        })?;
+        let path = match &made {
+            Some(_) => NO_FILE,
+            None => self.arguments.config_file(),
+        };
         let sources = Sources {
-            read: &|path| config::read_bounded(File::open(self.resolve(path)?)?),
+            read: &|path| match &made {
+                Some(made) if path == NO_FILE => Ok(made.text.clone().into_bytes()),
+                _ => config::read_bounded(File::open(self.resolve(path)?)?),
+            },
             // The one that is served may be away just now, and is waited for.
             interface_exists: &|name| {
                 served.iter().any(|it| it == name) || links::index(name).is_some()
@@ -105,13 +152,23 @@ impl Reading {
         }
         let mut config = loaded.config;
         findings.in_files = loaded.warnings;
-        let nothing = served.iter().filter_map(|it| config.nothing_for(it));
-        findings.beside.extend(nothing);
+        match made {
+            Some(made) => {
+                findings.beside.extend(made.warnings());
+                findings.said = made.said;
+            }
+            None => {
+                let nothing = served.iter().filter_map(|it| config.nothing_for(it));
+                findings.beside.extend(nothing);
+            }
+        }
         if let Err(twice) = self.arguments.add_dns_servers(&mut config) {
             findings.beside.push(twice.to_string());
             return Err(findings);
         }
         *last = loaded.files;
+        drop(last);
+        *self.subnets.lock().unwrap_or_else(PoisonError::into_inner) = subnets;
         Ok((config, findings))
     }
 

@@ -8,6 +8,7 @@
 //!
 //! Here is what the interfaces share: signals, commands, word of links (`links`), and when the server is ready.
 
+pub mod addresses;
 mod batch;
 mod committer;
 mod container;
@@ -223,7 +224,8 @@ impl Server {
                 changed = changes.next(&mut served) => {
                     let readdressed = changed.map_err(system("listen for changes of links"))?;
                     readiness.look(&served);
-                    if readdressed && reading.follows_addresses {
+                    if readdressed && (reading.is_outdated)() {
+                        tracing::info!("the addresses have changed, and with them what is given");
                         reload.start();
                     }
                 }
