@@ -215,3 +215,53 @@ fn a_real_link_in_the_image_lacks_what_the_handbook_says() {
         assert!(said.contains(told.text.trim()), "{said}");
     }
 }
+
+/// Where it was built, and by whom, is not in the programs, so that another build may be the same; `lab/reproduce`
+/// shows that it is.
+#[test]
+fn the_server_in_the_image_does_not_tell_where_it_was_built() {
+    if !support::can_run(&NEEDS) {
+        return;
+    }
+    let podman = |words: &[&str]| {
+        let output = Command::new("podman").args(words).output().expect("podman");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "podman {words:?}: {said}");
+        output.stdout
+    };
+    let container = podman(&["create", "--network", "none", name()]);
+    let container = String::from_utf8_lossy(&container).trim().to_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = folder.path().to_string_lossy().into_owned();
+    let programs = format!("{container}:/usr/local/sbin");
+    podman(&["cp", &programs, &there]);
+    podman(&["rm", &container]);
+    let home = std::env::var("CARGO_HOME").unwrap_or_else(|_| "/root/.cargo".into());
+    for program in ["dhcp6s", "dhcp6ctl"] {
+        let octets = fs::read(folder.path().join("sbin").join(program)).expect("the program");
+        let text = String::from_utf8_lossy(&octets);
+        assert!(
+            text.contains("/cargo/registry/src/"),
+            "{program} names no crate"
+        );
+        for place in ["/usr/local/cargo/", &home, "/src/src/"] {
+            assert!(!text.contains(place), "{program} tells of {place}");
+        }
+    }
+}
+
+/// The labels say what the workspace does.
+#[test]
+fn the_image_says_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let containerfile = fs::read_to_string(root.join("Containerfile")).expect("it is there");
+    let label = |name: &str| {
+        let start = format!("org.opencontainers.image.{name}=\"");
+        let (_, rest) = containerfile.split_once(&start).expect(name);
+        rest.split_once('"').expect("its end").0
+    };
+    assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("it is there");
+    let licence = format!("license = \"{}\"", label("licenses"));
+    assert!(manifest.contains(&licence), "{licence}");
+}
