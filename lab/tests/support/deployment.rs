@@ -102,7 +102,7 @@ impl Deployment {
                 "command" => this.arguments = texts(value),
                 "network_mode" => this.add(&format!("--network {}", text_of(value))),
                 "user" => this.add(&format!("--user {}", text_of(value))),
-                "read_only" => assert!(value == true && this.options.insert("--read-only".into())),
+                "read_only" => assert!(*value == true && this.options.insert("--read-only".into())),
                 "cap_drop" => this.capabilities("drop", value),
                 "cap_add" => this.capabilities("add", value),
                 "security_opt" => {
