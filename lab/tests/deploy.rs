@@ -48,6 +48,7 @@ fn the_quadlet_asks_for_what_the_readme_does() {
         more,
         [
             "--name dhcp6s",
+            "--sdnotify container",
             "--security-opt no-new-privileges",
             "--volume /etc/wide-dhcpv6:/etc/wide-dhcpv6:ro",
         ]

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 mod handbook;
 
 /// What stands in a quoted line for something that differs.
-const PLACEHOLDERS: [&str; 9] = [
+const PLACEHOLDERS: [&str; 10] = [
     "ADDRESS",
     "DUID",
     "FILE",
@@ -18,6 +18,7 @@ const PLACEHOLDERS: [&str; 9] = [
     "INTERFACES",
     "LABEL",
     "NUMBER",
+    "PROCESS",
     "REASON",
 ];
 
