@@ -23,6 +23,7 @@ pub mod matrix;
 pub mod normalise;
 pub mod peer;
 pub mod player;
+mod plural;
 pub mod program;
 pub mod record;
 pub mod recording;

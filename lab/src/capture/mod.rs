@@ -115,6 +115,12 @@ pub fn open(path: &Path) -> Result<Capture, Error> {
 /// # Errors
 /// It cannot be read at all.
 pub fn open_enveloped(path: &Path) -> Result<Recording, Error> {
+    if path.is_dir() {
+        let folder = path.display();
+        return Err(Error::Read(format!(
+            "it is a folder; name the captures in it, as in `{folder}/*.pcap`"
+        )));
+    }
     let file = File::open(path).map_err(|error| Error::Read(error.to_string()))?;
     find(file)
 }

@@ -254,7 +254,7 @@ fn waits_too_long(failures: &mut Vec<String>) -> bool {
 }
 
 /// Whether a failure is about which answer came, and not about what is wrong with it or about the end of a server.
-fn is_about_expectations(failure: &str) -> bool {
+pub(super) fn is_about_expectations(failure: &str) -> bool {
     let text = failure.split_once(": ").map_or(failure, |it| it.1);
     // With parameters, they stand first.
     let text = match text.starts_with('(') {

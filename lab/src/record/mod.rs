@@ -16,6 +16,7 @@ use room::Room;
 use crate::capture::{Frame, Packet, PcapngWriter, Sieve};
 use crate::dissect;
 use crate::link::{self, Interruption, rootless};
+use crate::plural::counted;
 use crate::status;
 
 /// How long to wait before looking whether somebody wants an end.
@@ -245,8 +246,8 @@ impl Recorder {
         // Over the line before, up to its end. Without standard error there is nobody to tell.
         let _ = write!(
             err,
-            "\r{} messages, the last one {name} from {from}\x1b[K",
-            self.messages
+            "\r{}, the last one {name} from {from}\x1b[K",
+            counted(self.messages, "message")
         );
         let _ = err.flush();
     }
@@ -262,11 +263,11 @@ impl Recorder {
                 format!("nothing was said in DHCPv6 {what}: there is no capture"),
             ));
         }
-        let (path, messages) = (self.path.display(), self.messages);
+        let (path, messages) = (self.path.display(), counted(self.messages, "message"));
         // Whoever does not read it does not want to know.
         let _ = writeln!(
             out,
-            "{path}: {messages} messages {what}; `dhcp6lab show {path}` shows them"
+            "{path}: {messages} {what}; `dhcp6lab show {path}` shows what was said"
         );
         Ok(())
     }

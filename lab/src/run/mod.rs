@@ -2,6 +2,7 @@
 
 mod crew;
 mod files;
+mod mistake;
 mod place;
 mod progress;
 mod recorder;
@@ -137,6 +138,10 @@ pub(crate) enum Error {
     Name(PathBuf),
     #[error(transparent)]
     Server(#[from] Unusable),
+    #[error(
+        "{0} is played over a real link alone, and the sim rig has our engine in process: leave --rig out"
+    )]
+    NotInProcess(String),
     #[error("there is no scenario (a file whose name ends in .yaml) at {0}")]
     Nothing(String),
     #[error("no scenario has `{0}` in its path, its reason or its sections")]
@@ -160,6 +165,7 @@ impl Error {
             | Self::Capture { .. }
             | Self::Name(_)
             | Self::Server(Unusable::NoProgram { .. })
+            | Self::NotInProcess(_)
             | Self::Nothing(_)
             | Self::Filtered(_)
             | Self::Form(_)
@@ -303,7 +309,11 @@ fn play_all(
     if let Some(error) = error {
         return Err(error);
     }
-    let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
+    // Where the original is not played, nobody is interested.
+    let original = places.iter().any(|it| matches!(it, Place::Original(_)));
+    let differing = scenarios
+        .iter()
+        .filter(|(_, it)| original && !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
     if arguments.coverage {
         let coverage = Coverage::new(&results, &scenarios);
@@ -351,6 +361,21 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
     let named = arguments.server.as_deref().map(peer::named).transpose()?;
     let image = arguments.image.as_deref().map(peer::image).transpose()?;
     let named = command.or(image).or(named);
+    if let Some(server) = &named {
+        let foreign = server.product() != Product::Dhcp6s;
+        let in_process = match arguments.rig {
+            Some(RigChoice::Sim) => true,
+            // With ours, the engine in process is played as well.
+            Some(RigChoice::Both) => foreign,
+            Some(RigChoice::Live) | None => false,
+        };
+        if in_process {
+            return Err(Error::NotInProcess(match foreign {
+                true => server.product().name().to_owned(),
+                false => "a server that is named".to_owned(),
+            }));
+        }
+    }
     // Without standard error there is nobody to tell.
     let mut tell = |text: String| drop(writeln!(err, "dhcp6lab: {text}"));
     if let Some(Program::Foreign(Product::Wide, server)) = named {
@@ -361,6 +386,7 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
         return Ok(vec![Place::original(server)?]);
     }
     if let Some(server @ (Program::Foreign(..) | Program::Command(_))) = named {
+        peer::runs_here(&server)?;
         tell(format!(
             "{} is held to expectations and RFCs, not to snapshots",
             server.product().name()

@@ -9,6 +9,7 @@ use super::crew::Foreman;
 use super::place::{Place, Taken};
 use super::progress::Progress;
 use super::{Error, RunArguments};
+use crate::matrix::Verdicts;
 use crate::player::Played;
 use crate::report::{Class, Outcome, Row, Terminal};
 use crate::scenario::Scenario;
@@ -72,8 +73,13 @@ impl<W: Write> Recorder<'_, W> {
             rig: task.place.name(),
             outcome: Outcome::Passed,
             transcript: String::new(),
-            snapshot: suite::snapshot(task.path).map_err(failed)?,
+            // A snapshot holds what this server does, and no RFC says that others must.
+            snapshot: match task.place.is_foreign() {
+                true => None,
+                false => suite::snapshot(task.path).map_err(failed)?,
+            },
             played: None,
+            known: Vec::new(),
             took,
             again: again(task, self.arguments),
             capture: None,
@@ -82,12 +88,12 @@ impl<W: Write> Recorder<'_, W> {
             Taken::Other(outcome) => row.outcome = outcome,
             Taken::Played(played) => {
                 row.transcript = played.text();
-                // A snapshot holds what this server does, and no RFC says that others must.
                 let snapshot = match task.place.is_foreign() {
                     true => Some(row.transcript.as_str()),
                     false => row.snapshot.as_deref(),
                 };
                 row.outcome = judged(&played, snapshot, &row.transcript);
+                row.known = known(task, &played);
                 row.played = Some(*played);
             }
         }
@@ -110,6 +116,21 @@ impl<W: Write> Recorder<'_, W> {
         printed?;
         Ok(class)
     }
+}
+
+/// What is known about the failures of another server, in their order.
+fn known(task: &Task<'_>, played: &Played) -> Vec<Option<String>> {
+    let verdicts = match Verdicts::known() {
+        Ok(verdicts) if !played.failures.is_empty() => verdicts,
+        Ok(_) | Err(_) => return Vec::new(),
+    };
+    let Some(product) = task.place.product() else {
+        return Vec::new();
+    };
+    let failures = played.failures.iter().map(ToString::to_string);
+    failures
+        .map(|it| verdicts.explanation(product, task.path, task.scenario, &it))
+        .collect()
 }
 
 /// What a transcript is in the light of the snapshot.

@@ -16,6 +16,8 @@ fn arguments(file: PathBuf) -> ReplayArguments {
         guess: true,
         rig: Place::Sim,
         server: None,
+        against: None,
+        keep: false,
         timing: None,
         client: None,
         accept: Vec::new(),
