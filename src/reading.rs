@@ -80,17 +80,18 @@ impl Reading {
     fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {
         let served = &self.arguments.interfaces;
         let path = &self.arguments.config;
+        let waits = self.arguments.wait;
         let sources = Sources {
             read: &|path| config::read_bounded(File::open(self.resolve(path)?)?),
-            // The one that is served may be away just now, and is waited for.
+            // One that is served may be away just now, and is waited for; with --wait, so may any be.
             interface_exists: &|name| {
-                served.iter().any(|it| it == name) || links::index(name).is_some()
+                waits || served.iter().any(|it| it == name) || links::index(name).is_some()
             },
             addresses_of: &|name| Some(links::addresses(name).unwrap_or_default()),
             now: jiff::ZonedDateTime::now(),
         };
         let mut findings = Findings::default();
-        let loaded = config::load(path, &sources).map_err(|found| Findings {
+        let loaded = config::load_for(path, &sources, served).map_err(|found| Findings {
             in_files: found,
             ..Findings::default()
         })?;

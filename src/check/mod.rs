@@ -31,7 +31,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         addresses_of: &links::addresses,
         now: now.clone(),
     };
-    match config::load(&arguments.config, &sources) {
+    match config::load_for(&arguments.config, &sources, &arguments.interfaces) {
         Err(found) => tally.print(&found),
         Ok(mut loaded) => {
             let served = &arguments.interfaces;

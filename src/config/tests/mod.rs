@@ -6,6 +6,7 @@ mod keys;
 mod limits;
 mod recovery;
 mod refused;
+mod shared;
 mod surroundings;
 
 use super::*;
