@@ -7,7 +7,7 @@ use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
-use dhcp6s::lease::LeaseTable;
+use dhcp6s::lease::{LeaseTable, Replay};
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
@@ -160,8 +160,7 @@ fn build(arguments: &Arguments, config: &Config) -> Result<Built, Box<dyn Error>
     }
     let mut parts: Vec<Parts> = Vec::new();
     for link in server.links() {
-        let mut table = LeaseTable::default();
-        let store = open(&arguments.leases(&link.name), &mut table)?;
+        let (store, table) = open(&arguments.leases(&link.name))?;
         let (duid, secret) = (identity.duid, &identity.secret);
         let engine = Engine::new(duid, secret, config.clone(), link, table);
         parts.push((engine, store));
@@ -169,19 +168,23 @@ fn build(arguments: &Arguments, config: &Config) -> Result<Built, Box<dyn Error>
     Ok((server, control, parts))
 }
 
-/// Opens the store of one interface, and replays into the table what it holds.
-fn open(leases: &Leases, table: &mut LeaseTable) -> Result<Box<dyn LeaseStore>, Box<dyn Error>> {
+type Opened = (Box<dyn LeaseStore>, LeaseTable);
+
+/// Opens the store of one interface, and reads the leases that it holds.
+fn open(leases: &Leases) -> Result<Opened, Box<dyn Error>> {
     let Leases::Directory(path) = leases else {
-        return Ok(Box::new(Volatile));
+        return Ok((Box::new(Volatile), LeaseTable::default()));
     };
-    let journal = Journal::open(path, |record| table.replay(record))?;
+    let mut replay = Replay::default();
+    let journal = Journal::open(path, |record| replay.take(record))?;
+    let table = replay.finish();
     let recovery = journal.recovery();
     for cut in &recovery.cuts {
         tracing::warn!("{cut}");
     }
     let (leases, records) = (table.len(), recovery.records);
     tracing::info!("leases in force or remembered: {leases}, read from {records} records");
-    Ok(Box::new(journal))
+    Ok((Box::new(journal), table))
 }
 
 fn give_up(detached: Option<Detached>, error: &(impl Error + ?Sized)) -> ExitCode {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Sources, load};
-use crate::lease::{Change, IaKind, LeaseState};
+use crate::lease::{Change, IaKind, LeaseState, Replay};
 use crate::wire::{Ia, IaAddress, Message, OptionCode, StatusCode, Writer};
 
 const SERVER: [u8; 5] = [0, 3, 0, 1, 1];
@@ -412,12 +412,13 @@ mod authentication {
             while let Some(at) = cursor {
                 cursor = engine.restate(at, count, &mut log);
             }
-            let mut table = LeaseTable::default();
+            let mut replay = Replay::default();
             let mut records = log.records();
             while let Ok((record, rest)) = crate::lease::Record::read(records) {
-                table.replay(&record);
+                replay.take(&record);
                 records = rest;
             }
+            let table = replay.finish();
             assert_eq!(table.counters().next(), counter(&engine).as_ref());
             assert_eq!(table.len(), 2);
             assert_eq!(log.count(), 3, "{count} at a time");
