@@ -233,6 +233,15 @@ impl Arguments {
         }
     }
 
+    /// The directory that the operator names for leases, that of all interfaces.
+    #[must_use]
+    pub fn lease_directory(&self) -> Option<&Path> {
+        match &self.leases {
+            Some(Leases::Directory(directory)) => Some(directory),
+            Some(Leases::Memory) | None => None,
+        }
+    }
+
     /// How much is logged.
     #[must_use]
     pub fn verbosity(&self) -> Verbosity {

@@ -12,7 +12,7 @@ use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
 use dhcp6s::server::{self, Parts, Server, When, links};
-use dhcp6s::store::{Journal, LeaseStore, Volatile};
+use dhcp6s::store::{Journal, LeaseStore, Volatile, layout};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -128,6 +128,11 @@ fn serve(
         Ok(built) => built,
         Err(error) => return give_up(detached, &*error),
     };
+    if arguments.wait_ready {
+        for (interface, reason) in server.waiting() {
+            complain(&format!("waiting for {interface}: {reason}"));
+        }
+    }
     // Only now is it sure that the file does not belong to another server that runs.
     let pid_file = PidFile::create(&arguments.pid_file)
         .inspect_err(|error| {
@@ -168,6 +173,9 @@ fn build(arguments: &Arguments, config: &Config) -> Result<Built, Box<dyn Error>
         .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
     let server = Server::bind(&arguments.interfaces, arguments.wait)?;
     let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
+    if let Some(directory) = arguments.lease_directory() {
+        layout::look(directory, &arguments.interfaces)?;
+    }
     let mut parts: Vec<Parts> = Vec::new();
     for link in server.links() {
         let (store, table) = open(&arguments.leases(&link.name))?;

@@ -124,20 +124,21 @@ impl Reading {
             Some(_) => NO_FILE,
             None => self.arguments.config_file(),
         };
+        let waits = self.arguments.wait;
         let sources = Sources {
             read: &|path| match &made {
                 Some(made) if path == NO_FILE => Ok(made.text.clone().into_bytes()),
                 _ => config::read_bounded(File::open(self.resolve(path)?)?),
             },
-            // The one that is served may be away just now, and is waited for.
+            // One that is served may be away just now, and is waited for; with --wait, so may any be.
             interface_exists: &|name| {
-                served.iter().any(|it| it == name) || links::index(name).is_some()
+                waits || served.iter().any(|it| it == name) || links::index(name).is_some()
             },
             addresses_of: &|name| Some(links::addresses(name).unwrap_or_default()),
             now: jiff::ZonedDateTime::now(),
         };
         let mut findings = Findings::default();
-        let loaded = config::load(path, &sources).map_err(|found| Findings {
+        let loaded = config::load_for(path, &sources, served).map_err(|found| Findings {
             in_files: found,
             ..Findings::default()
         })?;

@@ -7,6 +7,7 @@
 //! Not here: who asks (`ctl::health`), and how a link comes to what it says (`server`).
 
 use crate::lease::Timestamp;
+use std::fs;
 use std::io::{self, Read as _};
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixStream};
@@ -23,6 +24,26 @@ pub const LINE_MAX: u64 = 1024;
 /// The name is too long for a socket.
 pub fn address(interface: &str) -> io::Result<SocketAddr> {
     SocketAddr::from_abstract_name(format!("{PREFIX}{interface}"))
+}
+
+/// The interfaces that are served in this network namespace, in the order of the alphabet.
+///
+/// # Errors
+/// The system does not tell.
+pub fn served() -> io::Result<Vec<String>> {
+    let table = fs::read_to_string("/proc/net/unix")?;
+    let mut names: Vec<String> = names(&table).map(str::to_owned).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// The names in the kernel's table of sockets; connections to them are listed under the same name.
+fn names(table: &str) -> impl Iterator<Item = &str> {
+    table.lines().filter_map(|line| {
+        let name = line.split_whitespace().nth(7)?;
+        name.strip_prefix('@')?.strip_prefix(PREFIX)
+    })
 }
 
 /// What a link has to say about itself.
@@ -109,6 +130,17 @@ mod tests {
             };
             assert_eq!(Health::read(&health.line()), Some(health));
         }
+    }
+
+    #[test]
+    fn the_names_of_servers_are_found_among_others() {
+        let table = "Num       RefCount Protocol Flags    Type St Inode Path
+0000000000000000: 00000002 00000000 00010000 0001 01 19876 @dhcp6s/eth0
+0000000000000000: 00000002 00000000 00010000 0001 01 19877 /run/dhcp6s/eth1
+0000000000000000: 00000003 00000000 00000000 0001 03 19878
+0000000000000000: 00000002 00000000 00010000 0001 01 19879 @dhcp6s/eth2.7
+";
+        assert_eq!(names(table).collect::<Vec<_>>(), ["eth0", "eth2.7"]);
     }
 
     #[test]

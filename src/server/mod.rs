@@ -33,7 +33,7 @@ use crate::control::{self, Command};
 use crate::engine::{Engine, Link};
 use crate::lease::Timestamp;
 use crate::store::{self, LeaseStore};
-use links::Watch;
+use links::{Condition, Watch};
 use readiness::Readiness;
 use reload::Reload;
 use removals::Removal;
@@ -145,6 +145,16 @@ impl Server {
         self.served.iter().map(|it| it.link().clone())
     }
 
+    /// What interfaces have to be waited for now, and why.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, Condition)> {
+        let conditions = self
+            .served
+            .iter()
+            .map(|it| (it.name(), it.condition_now(&self.watch)));
+        let conditions = conditions.filter_map(|(name, condition)| Some((name, condition?)));
+        conditions.filter(|(_, condition)| *condition != Condition::Ready)
+    }
+
     /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`, each interface with the
     /// parts in its place; `reading` is how the configuration is read anew, and `ready` is called when it is time to.
     /// At the end all answers that were decided on are durable and sent.
@@ -173,6 +183,11 @@ impl Server {
         (when, ready): (When, impl FnOnce()),
     ) -> Result<(), Error> {
         let Self { watch, mut served } = self;
+        let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
+        let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
+        process::heed_hangups().map_err(system("await SIGHUP"))?;
+        // From here on it says that it serves, and may be told to end.
         let mut tasks = JoinSet::new();
         for (served, (engine, store)) in served.iter_mut().zip(parts) {
             let (sender, orders) = unbounded_channel();
@@ -180,10 +195,6 @@ impl Server {
             tasks.spawn(service.serve());
             served.hand_over(sender, &watch);
         }
-        let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
-        let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
-        process::heed_hangups().map_err(system("await SIGHUP"))?;
         let mut changes = Changes::new(watch).map_err(system("listen for changes of links"))?;
         let doors = served.iter_mut().map(|it| it.door.take());
         let doors: Vec<_> = doors.map(|it| it.and_then(awaited)).collect();

@@ -162,7 +162,8 @@ impl Served {
         }
     }
 
-    fn condition_now(&self, watch: &Watch) -> Option<Condition> {
+    /// What it waits for now, or that it does not; `None` while that is being found out.
+    pub(super) fn condition_now(&self, watch: &Watch) -> Option<Condition> {
         match (&self.socket, watch.condition(&self.follower)?) {
             // It has just gone.
             (None, Condition::Ready) => Some(Condition::Absent),
