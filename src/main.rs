@@ -3,6 +3,7 @@
 use dhcp6s::check;
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::Config;
+use dhcp6s::confine::{Needs, confine};
 use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
@@ -27,10 +28,12 @@ fn main() -> ExitCode {
     if arguments.check {
         return check::run(&arguments);
     }
-    if let Err(error) = process::hold_hangups() {
-        complain(&format!("cannot hold back SIGHUP: {error}"));
+    if let Err(error) = process::hold_signals() {
+        complain(&format!("cannot hold back signals: {error}"));
         return ExitCode::FAILURE;
     }
+    let stays = process::is_first() && !arguments.foreground;
+    arguments.foreground |= stays;
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| OsString::from("dhcp6s"));
@@ -42,6 +45,11 @@ fn main() -> ExitCode {
     if let Err(error) = logging::start(destination, arguments.verbosity()) {
         complain(&error.to_string());
         return ExitCode::FAILURE;
+    }
+    if stays {
+        tracing::info!(
+            "staying in the foreground, logging to standard error: this is process 1, and a container ends with it"
+        );
     }
     let reading = Reading::new(&arguments);
     let config = match prepare(&mut arguments, &reading) {
@@ -104,7 +112,7 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
 fn serve(
     arguments: &Arguments,
     config: Config,
-    reading: Reading,
+    mut reading: Reading,
     detached: Option<Detached>,
 ) -> ExitCode {
     let (server, control, engine, store) = match build(arguments, config) {
@@ -117,6 +125,19 @@ fn serve(
             tracing::warn!("cannot write {}: {error}", arguments.pid_file.display());
         })
         .ok();
+    if process::is_first()
+        && let Err(error) = process::forget_orphans()
+    {
+        tracing::warn!("processes that end in this container may not be cleaned up: {error}");
+    }
+    let confinement = confine(&Needs {
+        read: reading.files(),
+        write: arguments.leases().directory().into_iter().collect(),
+        remove: pid_file.as_ref().map(PidFile::path),
+    });
+    if let Some(readable) = confinement.readable {
+        reading.keep_to(readable);
+    }
     let ready = || {
         if let Some(Err(error)) = detached.map(Detached::ready) {
             tracing::warn!("cannot let go of standard error: {error}");

@@ -37,6 +37,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diagnostics", &["config"]),
     ("secret", &[]),
     ("control", &["wire", "lease", "secret"]),
+    ("confine", &[]),
     (
         "server",
         &["wire", "lease", "config", "control", "engine", "store"],

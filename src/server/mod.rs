@@ -142,7 +142,7 @@ impl Server {
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
-        process::heed_hangups().map_err(system("await SIGHUP"))?;
+        process::heed_signals().map_err(system("await signals"))?;
         let changes = links::Changes::listen().map_err(system("listen for address changes"))?;
         let mut commands = Commands::new(read);
         let mut decider = Decider::new(engine);
