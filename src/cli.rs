@@ -8,8 +8,9 @@
 
 use crate::config::{self, Config};
 use crate::logging::Verbosity;
-use clap::Parser;
-use clap::error::ContextKind;
+use clap::error::{ContextKind, ErrorKind};
+use clap::{CommandFactory as _, Parser};
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io;
 use std::net::Ipv6Addr;
@@ -110,15 +111,18 @@ pub struct Arguments {
     #[arg(long)]
     pub check: bool,
 
-    /// The interface to serve; with --check, the one to tell about instead of all.
-    // Empty with `check` alone; everything else is given one.
-    #[arg(
-        value_name = "INTERFACE",
-        required_unless_present = "check",
-        default_value = ""
-    )]
-    #[arg(hide_default_value = true)]
-    pub interface: String,
+    /// Wait for an interface that does not exist, instead of failing.
+    #[arg(long)]
+    pub wait: bool,
+
+    /// Go to the background only once clients can be answered on every interface.
+    #[arg(long, conflicts_with_all = ["foreground", "check"])]
+    pub wait_ready: bool,
+
+    /// The interfaces to serve, each on its own; with --check, those to tell about instead of all.
+    // None with `check` alone; everything else is given one at least.
+    #[arg(value_name = "INTERFACE", required_unless_present = "check", value_parser = interface)]
+    pub interfaces: Vec<String>,
 }
 
 /// Where leases are kept.
@@ -145,6 +149,18 @@ impl Leases {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("-n and `option domain-name-servers` both name DNS servers; remove -n")]
 pub struct DnsServersTwice;
+
+/// The octets of the longest name that an interface can have, an alternative one.
+const INTERFACE_LEN_MAX: usize = 127;
+
+fn interface(text: &str) -> Result<String, String> {
+    let strange = |it: char| it == '/' || it.is_whitespace() || it.is_control();
+    if matches!(text, "" | "." | "..") || text.contains(strange) || text.len() > INTERFACE_LEN_MAX {
+        let advice = "no interface can have that name; `ip link` shows those that there are";
+        return Err(advice.to_owned());
+    }
+    Ok(text.to_owned())
+}
 
 fn leases(text: &str) -> Result<Leases, String> {
     const MEMORY: &str = "memory";
@@ -182,24 +198,37 @@ impl Arguments {
     fn parsed<T: Into<OsString> + Clone>(
         words: impl IntoIterator<Item = T>,
     ) -> Result<Self, clap::Error> {
-        Self::try_parse_from(words).map_err(|mut error| {
+        let arguments = Self::try_parse_from(words).map_err(|mut error| {
             // No value begins with `-`: advice on how to write one that does leads astray.
             error.remove(ContextKind::Suggested);
             error
-        })
+        })?;
+        match arguments.named_twice() {
+            None => Ok(arguments),
+            Some(name) => Err(Self::command().error(
+                ErrorKind::ArgumentConflict,
+                format!("the interface {name} is named twice; name each once"),
+            )),
+        }
     }
 
-    /// The interface that was named, which is left out at most where nothing is served.
-    #[must_use]
-    pub fn served(&self) -> Option<&str> {
-        Some(self.interface.as_str()).filter(|name| !name.is_empty())
+    fn named_twice(&self) -> Option<&str> {
+        let mut seen = BTreeSet::new();
+        let mut names = self.interfaces.iter().map(String::as_str);
+        names.find(|name| !seen.insert(*name))
     }
 
-    /// Where leases are kept: where the operator says, or in a directory for this interface alone.
+    /// Where the leases of one of the interfaces are kept: where the operator says, or in a directory for this
+    /// interface alone.
     #[must_use]
-    pub fn leases(&self) -> Leases {
-        let own = || Leases::Directory(Path::new(LEASES).join(&self.interface));
-        self.leases.clone().unwrap_or_else(own)
+    pub fn leases(&self, interface: &str) -> Leases {
+        match &self.leases {
+            None => Leases::Directory(Path::new(LEASES).join(interface)),
+            Some(Leases::Directory(directory)) if self.interfaces.len() > 1 => {
+                Leases::Directory(directory.join(interface))
+            }
+            Some(told) => told.clone(),
+        }
     }
 
     /// How much is logged.
@@ -260,7 +289,6 @@ impl Arguments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn parse(words: &str) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(std::iter::once("dhcp6s").chain(words.split_whitespace()))
@@ -278,12 +306,12 @@ mod tests {
         assert_eq!(arguments.pid_file, PathBuf::from("/var/run/dhcp6s.pid"));
         assert_eq!(arguments.duid, PathBuf::from("/var/lib/dhcpv6/dhcp6s_duid"));
         assert_eq!(
-            arguments.leases(),
+            arguments.leases("eth0"),
             Leases::Directory("/var/lib/dhcpv6/leases/eth0".into())
         );
         assert_eq!(arguments.verbosity(), Verbosity::Warnings);
         assert!(!arguments.foreground);
-        assert_eq!(arguments.interface, "eth0");
+        assert_eq!(arguments.interfaces, ["eth0"]);
         assert_eq!(arguments.warning(), None);
     }
 
@@ -306,7 +334,7 @@ mod tests {
         assert_eq!(arguments.verbosity(), Verbosity::Debug);
         assert_eq!(arguments.config, "./x");
         assert_eq!(arguments.control_port, "0");
-        assert_eq!(parse("-f -- -c").expect("arguments").interface, "-c");
+        assert_eq!(parse("-f -- -c").expect("arguments").interfaces, ["-c"]);
     }
 
     #[test]
@@ -325,22 +353,26 @@ mod tests {
     #[test]
     fn leases_are_kept_in_a_directory_or_in_memory() {
         assert_eq!(
-            parse("--leases memory e").expect("arguments").leases(),
+            parse("--leases memory e").expect("arguments").leases("e"),
             Leases::Memory
         );
         assert_eq!(
-            parse("--leases ./memory e").expect("arguments").leases(),
+            parse("--leases ./memory e").expect("arguments").leases("e"),
             Leases::Directory("./memory".into())
         );
     }
 
     #[test]
     fn every_interface_has_its_own_leases_unless_the_operator_says_where() {
-        let directory = |words: &str| parse(words).expect("arguments").leases();
-        assert_ne!(directory("eth0"), directory("eth1"));
-        let told = Leases::Directory("/srv/leases".into());
-        assert_eq!(directory("--leases /srv/leases eth0"), told);
-        assert_eq!(directory("--leases /srv/leases eth1"), told);
+        let of = |words: &str, name| parse(words).expect("arguments").leases(name);
+        let directory = |path: &str| Leases::Directory(path.into());
+        assert_ne!(of("eth0 eth1", "eth0"), of("eth0 eth1", "eth1"));
+        assert_eq!(of("--leases /l eth0", "eth0"), directory("/l"));
+        assert_eq!(of("--leases /l eth1", "eth1"), directory("/l"));
+        let several = "--leases /l eth0 eth1";
+        assert_eq!(of(several, "eth0"), directory("/l/eth0"));
+        assert_eq!(of(several, "eth1"), directory("/l/eth1"));
+        assert_eq!(of("--leases memory a b", "b"), Leases::Memory);
     }
 
     #[test]
@@ -370,8 +402,12 @@ mod tests {
     }
 
     #[test]
-    fn exactly_one_interface_is_served() {
-        for wrong in ["", "a b", "-x a", "a -c", "a -p", "-n 192.0.2.1 a"] {
+    fn what_cannot_be_meant_is_a_usage_error() {
+        let contradictory = ["-f --wait-ready a", "--check --wait-ready a", "-f"];
+        for wrong in ["", "-x a", "a -c", "a -p", "-n 192.0.2.1 a", "a/b", ".."]
+            .into_iter()
+            .chain(contradictory)
+        {
             let error = parse(wrong).expect_err("a usage error");
             assert!(error.use_stderr(), "{wrong}");
         }
@@ -383,11 +419,27 @@ mod tests {
     #[test]
     fn only_a_check_needs_no_interface() {
         let arguments = parse("--check -c x").expect("arguments");
-        assert!(arguments.check && arguments.served().is_none());
-        let arguments = parse("--check eth0").expect("arguments");
-        assert_eq!(arguments.served(), Some("eth0"));
+        assert!(arguments.check && arguments.interfaces.is_empty());
+        let arguments = parse("--check eth0 eth1").expect("arguments");
+        assert_eq!(arguments.interfaces, ["eth0", "eth1"]);
         assert!(!parse("eth0").expect("arguments").check);
-        parse("--check a b").expect_err("two interfaces");
+    }
+
+    #[test]
+    fn several_interfaces_are_named_each_once() {
+        let read = |words: &str| Arguments::parsed(words.split(' '));
+        let arguments = read("dhcp6s b -f a").expect("arguments");
+        assert_eq!(arguments.interfaces, ["b", "a"]);
+        let error = read("dhcp6s a b a").expect_err("a usage error").to_string();
+        assert!(error.contains("the interface a is named twice"), "{error}");
+    }
+
+    #[test]
+    fn waiting_is_asked_for() {
+        let arguments = parse("--wait --wait-ready a").expect("arguments");
+        assert!(arguments.wait && arguments.wait_ready);
+        let arguments = parse("-f --wait a").expect("arguments");
+        assert!(arguments.wait && !arguments.wait_ready);
     }
 
     #[test]

@@ -80,8 +80,12 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
         complain(warning);
     }
     let one = |error: &dyn Error| Some(error.to_string());
-    if links::index(&arguments.interface).is_none() {
-        let (name, there) = (arguments.interface.clone(), links::names());
+    if let Some(name) = arguments
+        .interfaces
+        .iter()
+        .find(|it| links::index(it).is_none())
+    {
+        let (name, there) = (name.clone(), links::names());
         if !arguments.foreground {
             tracing::error!(
                 origin = "ifreset",
@@ -164,12 +168,16 @@ type Parts = (Server, Listener, Engine, Box<dyn LeaseStore>);
 
 /// Everything that the server runs on, in the order in which a mistake is cheapest.
 fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>> {
-    let identity = Identity::load_or_create(&arguments.duid, &arguments.interface)
+    let interface = match arguments.interfaces.as_slice() {
+        [interface] => interface,
+        _ => return Err("serves one interface for now; start a process for each".into()),
+    };
+    let identity = Identity::load_or_create(&arguments.duid, interface)
         .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
-    let server = Server::bind(&arguments.interface)?;
+    let server = Server::bind(interface)?;
     let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
     let mut table = LeaseTable::default();
-    let store: Box<dyn LeaseStore> = match &arguments.leases() {
+    let store: Box<dyn LeaseStore> = match &arguments.leases(interface) {
         Leases::Memory => Box::new(Volatile),
         Leases::Directory(path) => {
             let journal = Journal::open(path, |record| table.replay(record))?;

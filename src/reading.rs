@@ -98,12 +98,14 @@ impl Reading {
     }
 
     fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {
-        let served = &self.arguments.interface;
+        let served = &self.arguments.interfaces;
         let path = &self.arguments.config;
         let sources = Sources {
             read: &|path| config::read_bounded(self.open(path)?),
             // The one that is served may be away just now, and is waited for.
-            interface_exists: &|name| name == served || links::index(name).is_some(),
+            interface_exists: &|name| {
+                served.iter().any(|it| it == name) || links::index(name).is_some()
+            },
             addresses_of: &|name| Some(links::addresses(name).unwrap_or_default()),
             now: jiff::Timestamp::now().to_zoned_datetime(self.zone.clone()),
         };
@@ -123,7 +125,8 @@ impl Reading {
         }
         let mut config = loaded.config;
         findings.in_files = loaded.warnings;
-        findings.beside.extend(config.nothing_for(served));
+        let nothing = served.iter().filter_map(|it| config.nothing_for(it));
+        findings.beside.extend(nothing);
         if let Err(twice) = self.arguments.add_dns_servers(&mut config) {
             findings.beside.push(twice.to_string());
             return Err(findings);

@@ -16,8 +16,8 @@ pub(super) struct Subject<'a> {
     pub(super) config: &'a Config,
     /// The files that the configuration was read from.
     pub(super) files: &'a [String],
-    /// The interface that is served; `None` for all that there are statements for.
-    pub(super) served: Option<&'a str>,
+    /// The interfaces that are served; none for all that there are statements for.
+    pub(super) served: &'a [String],
     /// The time, and the zone that times are said in.
     pub(super) now: &'a jiff::ZonedDateTime,
 }
@@ -45,19 +45,19 @@ pub(super) fn describe(subject: &Subject<'_>) -> String {
         );
     }
     let shown = text.links(subject.served);
-    text.other_pools(&shown, subject.served.is_some());
+    text.other_pools(&shown, !subject.served.is_empty());
     text.hosts();
     text.options();
     text.keys(subject.now);
     text.said
 }
 
-fn gives_nothing(config: &Config, served: Option<&str>) -> bool {
+fn gives_nothing(config: &Config, served: &[String]) -> bool {
     let given = |lifetimes: Lifetimes| lifetimes.valid_secs > 0;
     let mut links = config
         .interfaces
         .iter()
-        .filter(|it| served.is_none_or(|served| served == it.name));
+        .filter(|it| served.is_empty() || served.contains(&it.name));
     let pooled = links.any(|it| it.pool.is_some_and(|it| given(it.lifetimes)));
     let hosts = config.hosts.iter().filter(|it| it.duid.is_some());
     let mut hosted = hosts.flat_map(|host| {
@@ -106,22 +106,24 @@ impl<'a> Text<'a> {
     }
 
     /// The links, and the pools that were described with them.
-    fn links(&mut self, served: Option<&str>) -> BTreeSet<usize> {
+    fn links(&mut self, served: &[String]) -> BTreeSet<usize> {
         let mut shown = BTreeSet::new();
-        let mut any = false;
+        const NONE: &str = "No statement: no addresses but those of hosts.";
         for interface in &self.config.interfaces {
-            if served.is_none_or(|served| served == interface.name) {
-                any = true;
+            if served.is_empty() || served.contains(&interface.name) {
                 self.link(interface);
                 shown.extend(interface.pool.map(|it| it.pool));
             }
         }
-        if !any {
-            match served {
-                Some(name) => self.heading(&format!("Link {name}")),
-                None => self.heading("Any link"),
+        for name in served {
+            if !self.config.interfaces.iter().any(|it| it.name == *name) {
+                self.heading(&format!("Link {name}"));
+                self.line(NONE);
             }
-            self.line("No statement: no addresses but those of hosts.");
+        }
+        if served.is_empty() && self.config.interfaces.is_empty() {
+            self.heading("Any link");
+            self.line(NONE);
         }
         shown
     }
@@ -172,7 +174,7 @@ impl<'a> Text<'a> {
     }
 
     /// The pools that no link has which is described.
-    fn other_pools(&mut self, shown: &BTreeSet<usize>, one_link: bool) {
+    fn other_pools(&mut self, shown: &BTreeSet<usize>, some_links: bool) {
         let of_hosts: BTreeSet<usize> = self
             .config
             .hosts
@@ -181,7 +183,7 @@ impl<'a> Text<'a> {
             .collect();
         for (number, pool) in self.config.pools.iter().enumerate() {
             let of_hosts = of_hosts.contains(&number);
-            if shown.contains(&number) || (one_link && !of_hosts) {
+            if shown.contains(&number) || (some_links && !of_hosts) {
                 continue;
             }
             self.heading(&format!("Pool {}", pool.name));
@@ -383,7 +385,8 @@ mod tests {
     use crate::config::{Sources, load, utc};
     use std::io;
 
-    fn described(text: &str, served: Option<&str>) -> String {
+    fn described(text: &str, served: &[&str]) -> String {
+        let served: Vec<String> = served.iter().map(|it| (*it).to_owned()).collect();
         let sources = Sources {
             read: &|path| match path {
                 "F" => Ok(text.as_bytes().to_vec()),
@@ -397,7 +400,7 @@ mod tests {
         describe(&Subject {
             config: &loaded.config,
             files: &loaded.files,
-            served,
+            served: &served,
             now: &sources.now,
         })
     }
@@ -428,7 +431,7 @@ keyinfo spare { realm \"\"; keyid 1; secret \"c2VjcmV0\"; };
     #[test]
     fn all_that_a_server_does_is_told() {
         assert_eq!(
-            described(FULL, None),
+            described(FULL, &[]),
             "\
 The configuration can be used. It was read from F.
 
@@ -492,7 +495,7 @@ Key spare
 
     #[test]
     fn one_link_is_told_without_the_others() {
-        let said = described(FULL, Some("eth1"));
+        let said = described(FULL, &["eth1"]);
         assert!(
             said.contains("Link eth1\n") && !said.contains("Link eth0"),
             "{said}"
@@ -502,8 +505,19 @@ Key spare
             "{said}"
         );
         assert!(
-            described(FULL, Some("eth9"))
+            described(FULL, &["eth9"])
                 .contains("Link eth9\n  No statement: no addresses but those of hosts.\n")
+        );
+    }
+
+    #[test]
+    fn several_links_are_told() {
+        let said = described(FULL, &["eth9", "eth0", "eth1"]);
+        let told = |name: &str| said.matches(&format!("Link {name}\n")).count();
+        assert_eq!(
+            (told("eth0"), told("eth1"), told("eth9")),
+            (1, 1, 1),
+            "{said}"
         );
     }
 
@@ -513,7 +527,7 @@ Key spare
             let pool = "pool p { range 2001:db8::1000 to 2001:db8::1fff; };";
             let said = described(
                 &format!("interface e {{ address-pool p 9; }}; {pool} {hosts}"),
-                None,
+                &[],
             );
             let line = said
                 .lines()
@@ -544,14 +558,14 @@ Key spare
     #[test]
     fn nothing_to_give_is_told() {
         const NOTHING: &str = "There is nothing to give";
-        assert!(described("", None).contains(NOTHING));
+        assert!(described("", &[]).contains(NOTHING));
         let pool = "pool p { range ::1 to ::2; }; interface e { address-pool p ";
-        assert!(described(&format!("{pool} 0; }};"), None).contains(NOTHING));
-        assert!(!described(&format!("{pool} 1; }};"), None).contains(NOTHING));
-        assert!(described(&format!("{pool} 1; }};"), Some("f")).contains(NOTHING));
+        assert!(described(&format!("{pool} 0; }};"), &[]).contains(NOTHING));
+        assert!(!described(&format!("{pool} 1; }};"), &[]).contains(NOTHING));
+        assert!(described(&format!("{pool} 1; }};"), &["f"]).contains(NOTHING));
         let host = "address 2001:db8::1 1; };";
-        assert!(described(&format!("host h {{ {host}"), None).contains(NOTHING));
-        assert!(!described(&format!("host h {{ duid 00:01:02; {host}"), None).contains(NOTHING));
-        assert!(!described("option nis-domain-name \"a\";", Some("f")).contains(NOTHING));
+        assert!(described(&format!("host h {{ {host}"), &[]).contains(NOTHING));
+        assert!(!described(&format!("host h {{ duid 00:01:02; {host}"), &[]).contains(NOTHING));
+        assert!(!described("option nis-domain-name \"a\";", &["f"]).contains(NOTHING));
     }
 }

@@ -34,7 +34,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     match config::load(&arguments.config, &sources) {
         Err(found) => tally.print(&found),
         Ok(mut loaded) => {
-            let served = arguments.served();
+            let served = &arguments.interfaces;
             let added = arguments.add_dns_servers(&mut loaded.config);
             if added.is_ok() {
                 let text = describe(&Subject {
@@ -49,7 +49,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             if let Err(error) = added {
                 tally.complain(Severity::Error, &error.to_string());
             }
-            if let Some(served) = served {
+            for served in served {
                 about_served(served, &loaded.config, &mut tally);
             }
         }
