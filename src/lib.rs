@@ -15,6 +15,7 @@ pub mod identity;
 pub mod lease;
 pub mod logging;
 pub mod reading;
+pub mod remedy;
 pub mod secret;
 pub mod server;
 pub mod store;

@@ -11,12 +11,14 @@ use dhcp6s::identity::Identity;
 use dhcp6s::lease::LeaseTable;
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
+use dhcp6s::remedy::remedy;
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
 use dhcp6s::server::{self, Server, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -136,7 +138,7 @@ fn serve(
     }
     let confinement = confine(&Needs {
         read: reading.files(),
-        write: arguments.leases().directory().into_iter().collect(),
+        write: directories(arguments),
         remove: pid_file.as_ref().map(PidFile::path),
     });
     if let Some(readable) = confinement.readable {
@@ -162,6 +164,13 @@ fn serve(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where leases are kept on disk.
+fn directories(arguments: &Arguments) -> Vec<PathBuf> {
+    let interfaces = arguments.interfaces.iter();
+    let leases = interfaces.map(|it| arguments.leases(it));
+    leases.filter_map(Leases::directory).collect()
 }
 
 type Parts = (Server, Listener, Engine, Box<dyn LeaseStore>);
@@ -195,13 +204,17 @@ fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>>
     Ok((server, control, engine, store))
 }
 
-fn give_up(detached: Option<Detached>, error: &(impl Error + ?Sized)) -> ExitCode {
+fn give_up(detached: Option<Detached>, error: &(dyn Error + 'static)) -> ExitCode {
+    let error = match remedy(error) {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    };
     match detached {
         Some(detached) => {
             tracing::error!("{error}");
             detached.fail(&format!("dhcp6s: {error}"));
         }
-        None => complain(&error.to_string()),
+        None => complain(&error),
     }
     ExitCode::FAILURE
 }

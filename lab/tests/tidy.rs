@@ -46,6 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("logging", &[]),
     ("cli", &["config", "logging"]),
     ("ctl", &["wire", "lease", "config", "control"]),
+    ("remedy", &["identity", "store"]),
     ("reading", &["cli", "config", "diagnostics", "server"]),
 ];
 
