@@ -78,10 +78,10 @@ impl Identity {
     ///
     /// # Errors
     /// Either cannot be read or created, or is damaged.
-    pub fn load_or_create(duid_file: &Path, served_interface: &str) -> Result<Self, Error> {
+    pub fn load_or_create(duid_file: &Path, served: &[String]) -> Result<Self, Error> {
         let duid = match read_duid(duid_file)? {
             Some(duid) => duid,
-            None => create_duid(duid_file, served_interface)?,
+            None => create_duid(duid_file, served)?,
         };
         let secret_file = duid_file.with_file_name(SECRET_FILE);
         let secret = match read_secret(&secret_file)? {
@@ -116,13 +116,12 @@ fn read_duid(path: &Path) -> Result<Option<Duid>, Error> {
     }
 }
 
-fn create_duid(path: &Path, served_interface: &str) -> Result<Duid, Error> {
+fn create_duid(path: &Path, served: &[String]) -> Result<Duid, Error> {
     let interfaces = interfaces()?;
-    let hardware = hardware_address(&interfaces, served_interface).ok_or_else(|| {
-        Error::NoHardwareAddress {
+    let hardware =
+        hardware_address(&interfaces, served).ok_or_else(|| Error::NoHardwareAddress {
             path: path.to_owned(),
-        }
-    })?;
+        })?;
     let now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -290,8 +289,8 @@ fn interfaces() -> Result<Vec<Hardware>, Error> {
 }
 
 /// The first Ethernet interface in the order of the kernel, whichever is served, so that all servers of a
-/// host have one name; else the served one.
-fn hardware_address<'a>(interfaces: &'a [Hardware], served: &str) -> Option<&'a Hardware> {
+/// host have one name; else the first that is served.
+fn hardware_address<'a>(interfaces: &'a [Hardware], served: &[String]) -> Option<&'a Hardware> {
     let usable = || {
         interfaces
             .iter()
@@ -300,7 +299,7 @@ fn hardware_address<'a>(interfaces: &'a [Hardware], served: &str) -> Option<&'a 
     usable()
         .filter(|interface| interface.kind == ETHERNET)
         .min_by_key(|interface| interface.index)
-        .or_else(|| usable().find(|interface| interface.name == served))
+        .or_else(|| usable().find(|interface| served.contains(&interface.name)))
 }
 
 /// A DUID-LLT (RFC 9915 §11.2).
@@ -342,7 +341,7 @@ mod tests {
             b"junk",
         ];
         let (_directory, path) = file(&text.concat());
-        let identity = Identity::load_or_create(&path, "lo").expect("an identity");
+        let identity = Identity::load_or_create(&path, &[]).expect("an identity");
         assert_eq!(
             identity.duid.to_string(),
             "00:01:00:01:09:09:09:09:02:00:00:00:00:01"
@@ -367,7 +366,7 @@ mod tests {
         let empty = 0_u16.to_ne_bytes();
         for octets in [&[][..], &[1], &empty, &cut, &long, &[0xff; 40]] {
             let (_directory, path) = file(octets);
-            let error = Identity::load_or_create(&path, "lo")
+            let error = Identity::load_or_create(&path, &[])
                 .expect_err("damaged")
                 .to_string();
             assert!(error.starts_with(&path.display().to_string()), "{error}");
@@ -384,15 +383,15 @@ mod tests {
     #[test]
     fn the_secret_is_made_once_and_for_the_owner_alone() {
         let (directory, path) = file(&[&3_u16.to_ne_bytes()[..], &[7; 3]].concat());
-        let first = Identity::load_or_create(&path, "lo").expect("an identity");
-        let second = Identity::load_or_create(&path, "lo").expect("an identity");
+        let first = Identity::load_or_create(&path, &[]).expect("an identity");
+        let second = Identity::load_or_create(&path, &[]).expect("an identity");
         assert_eq!(first.secret.as_bytes(), second.secret.as_bytes());
         assert_ne!(first.secret.as_bytes(), &[0; 32]);
         let secret = directory.path().join(SECRET_FILE);
         let mode = fs::metadata(&secret).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(&secret, [1; 33]).expect("written");
-        let error = Identity::load_or_create(&path, "lo")
+        let error = Identity::load_or_create(&path, &[])
             .expect_err("damaged")
             .to_string();
         assert!(error.contains("is not 32 octets long"), "{error}");
@@ -462,13 +461,19 @@ mod tests {
             hardware("eth0", 2, ETHERNET, 2),
             hardware("ib0", 4, 32, 4),
         ];
-        assert_eq!(hardware_address(&interfaces, "eth1"), Some(&interfaces[2]));
         assert_eq!(
-            hardware_address(&interfaces[3..], "ib0"),
+            hardware_address(&interfaces, &["eth1".to_owned()]),
+            Some(&interfaces[2])
+        );
+        assert_eq!(
+            hardware_address(&interfaces[3..], &["ib0".to_owned()]),
             Some(&interfaces[3])
         );
-        assert_eq!(hardware_address(&interfaces[3..], "ib1"), None);
-        assert_eq!(hardware_address(&interfaces[..1], "lo"), None);
+        assert_eq!(
+            hardware_address(&interfaces[3..], &["ib1".to_owned()]),
+            None
+        );
+        assert_eq!(hardware_address(&interfaces[..1], &["lo".to_owned()]), None);
     }
 
     #[test]

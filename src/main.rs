@@ -8,12 +8,12 @@ use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
-use dhcp6s::lease::LeaseTable;
+use dhcp6s::lease::{LeaseTable, Replay};
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
 use dhcp6s::remedy::remedy;
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
-use dhcp6s::server::{self, Server, links};
+use dhcp6s::server::{self, Parts, Server, When, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile};
 use std::error::Error;
 use std::ffi::OsString;
@@ -82,11 +82,8 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
         complain(warning);
     }
     let one = |error: &dyn Error| Some(error.to_string());
-    if let Some(name) = arguments
-        .interfaces
-        .iter()
-        .find(|it| links::index(it).is_none())
-    {
+    let missing = |it: &&String| !arguments.wait && links::index(it).is_none();
+    if let Some(name) = arguments.interfaces.iter().find(missing) {
         let (name, there) = (name.clone(), links::names());
         if !arguments.foreground {
             tracing::error!(
@@ -121,8 +118,8 @@ fn serve(
     mut reading: Reading,
     detached: Option<Detached>,
 ) -> ExitCode {
-    let (server, control, engine, store) = match build(arguments, config) {
-        Ok(parts) => parts,
+    let (server, control, parts) = match build(arguments, &config) {
+        Ok(built) => built,
         Err(error) => return give_up(detached, &*error),
     };
     // Only now is it sure that the file does not belong to another server that runs.
@@ -149,13 +146,15 @@ fn serve(
             tracing::warn!("cannot let go of standard error: {error}");
         }
     };
-    let outcome = server.run(
-        engine,
-        store,
-        control,
-        Arc::new(move || reading.again()),
-        ready,
-    );
+    let when = match arguments.wait_ready {
+        true => When::AllReady,
+        false => When::Running,
+    };
+    let reading = server::Reading {
+        read: Arc::new(move || reading.again()),
+        follows_addresses: false,
+    };
+    let outcome = server.run(parts, control, reading, (when, ready));
     drop(pid_file);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -173,35 +172,41 @@ fn directories(arguments: &Arguments) -> Vec<PathBuf> {
     leases.filter_map(Leases::directory).collect()
 }
 
-type Parts = (Server, Listener, Engine, Box<dyn LeaseStore>);
+type Built = (Server, Listener, Vec<Parts>);
 
 /// Everything that the server runs on, in the order in which a mistake is cheapest.
-fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>> {
-    let interface = match arguments.interfaces.as_slice() {
-        [interface] => interface,
-        _ => return Err("serves one interface for now; start a process for each".into()),
-    };
-    let identity = Identity::load_or_create(&arguments.duid, interface)
+fn build(arguments: &Arguments, config: &Config) -> Result<Built, Box<dyn Error>> {
+    let identity = Identity::load_or_create(&arguments.duid, &arguments.interfaces)
         .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
-    let server = Server::bind(interface)?;
+    let server = Server::bind(&arguments.interfaces, arguments.wait)?;
     let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
-    let mut table = LeaseTable::default();
-    let store: Box<dyn LeaseStore> = match &arguments.leases(interface) {
-        Leases::Memory => Box::new(Volatile),
-        Leases::Directory(path) => {
-            let journal = Journal::open(path, |record| table.replay(record))?;
-            let recovery = journal.recovery();
-            for cut in &recovery.cuts {
-                tracing::warn!("{cut}");
-            }
-            let (leases, records) = (table.len(), recovery.records);
-            tracing::info!("leases in force or remembered: {leases}, read from {records} records");
-            Box::new(journal)
-        }
+    let mut parts: Vec<Parts> = Vec::new();
+    for link in server.links() {
+        let (store, table) = open(&arguments.leases(&link.name))?;
+        let (duid, secret) = (identity.duid, &identity.secret);
+        let engine = Engine::new(duid, secret, config.clone(), link, table);
+        parts.push((engine, store));
+    }
+    Ok((server, control, parts))
+}
+
+type Opened = (Box<dyn LeaseStore>, LeaseTable);
+
+/// Opens the store of one interface, and reads the leases that it holds.
+fn open(leases: &Leases) -> Result<Opened, Box<dyn Error>> {
+    let Leases::Directory(path) = leases else {
+        return Ok((Box::new(Volatile), LeaseTable::default()));
     };
-    let link = server.link()?;
-    let engine = Engine::new(identity.duid, &identity.secret, config, link, table);
-    Ok((server, control, engine, store))
+    let mut replay = Replay::default();
+    let journal = Journal::open(path, |record| replay.take(record))?;
+    let table = replay.finish();
+    let recovery = journal.recovery();
+    for cut in &recovery.cuts {
+        tracing::warn!("{cut}");
+    }
+    let (leases, records) = (table.len(), recovery.records);
+    tracing::info!("leases in force or remembered: {leases}, read from {records} records");
+    Ok((Box::new(journal), table))
 }
 
 fn give_up(detached: Option<Detached>, error: &(dyn Error + 'static)) -> ExitCode {

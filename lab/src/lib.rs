@@ -32,6 +32,7 @@ pub mod rig;
 pub mod run;
 pub mod scenario;
 pub mod schema;
+mod shell;
 pub mod show;
 pub mod status;
 pub mod suite;

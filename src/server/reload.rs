@@ -11,6 +11,15 @@ pub(super) const ORIGIN: &str = "server6_reload";
 /// Reads the configuration as it is now and logs what there is to say about it; `None` if it cannot be used.
 pub type ReadConfig = dyn Fn() -> Option<Config> + Send + Sync;
 
+/// How the configuration is read while the server runs.
+#[derive(Clone)]
+pub struct Reading {
+    /// Reads it as it is now.
+    pub read: Arc<ReadConfig>,
+    /// What it says depends on the addresses of the interfaces, so that it is read anew when they change.
+    pub follows_addresses: bool,
+}
+
 pub(super) struct Reload {
     read: Arc<ReadConfig>,
     /// What the thread that reads will say.

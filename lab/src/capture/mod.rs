@@ -21,7 +21,7 @@ mod write;
 pub use annotated::{Annotated, write_annotated};
 pub use envelope::Envelope;
 pub use pcapng::{Frame, PcapngWriter};
-pub use sieve::{Sieve, Sifted};
+pub use sieve::{Sieve, Sieved, Sifted};
 pub use write::write;
 
 use std::fs::File;

@@ -24,7 +24,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Pid;
 
 use crate::link::owner::{self, Owner};
-use crate::link::process::{end_all, processes};
+use crate::link::process::end_all;
 use crate::link::{Error, Process, Unavailable, rootless, run_to_end};
 
 /// Where programs reach the machine's log. What they do here is not for that.
@@ -241,9 +241,9 @@ pub(super) fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
     };
-    let is_inside = |pid: &Pid| {
+    let is_inside = |pid: Pid| {
         let found = fs::metadata(format!("/proc/{pid}/ns/net"));
         found.is_ok_and(|it| (it.dev(), it.ino()) == (wanted.dev(), wanted.ino()))
     };
-    end_all(processes().filter(is_inside));
+    end_all(is_inside);
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ear::Ear;
 use room::Room;
 
-use crate::capture::{Frame, Packet, PcapngWriter, Sieve, Sifted};
+use crate::capture::{Frame, Packet, PcapngWriter, Sieve};
 use crate::dissect;
 use crate::link::{self, Interruption, rootless};
 use crate::status;
@@ -214,21 +214,20 @@ impl Recorder {
         while !self.is_full() {
             let Some(heard) = ear.next()? else { break };
             let sifted = self.sieve.take(heard.link_type, heard.at, heard.octets);
-            if sifted == Sifted::Nothing {
-                continue;
+            for frame in &sifted.frames {
+                let comments = std::mem::take(&mut self.comments);
+                let frame = Frame {
+                    at: frame.at,
+                    link_type: frame.link_type,
+                    interface: &self.interface,
+                    octets: &frame.octets,
+                    len: frame.octets.len(),
+                    comments: &comments,
+                };
+                self.writer.write(&frame)?;
+                self.writer.flush()?;
             }
-            let comments = std::mem::take(&mut self.comments);
-            let frame = Frame {
-                at: heard.at,
-                link_type: heard.link_type,
-                interface: &self.interface,
-                octets: heard.octets,
-                len: heard.octets.len(),
-                comments: &comments,
-            };
-            self.writer.write(&frame)?;
-            self.writer.flush()?;
-            if let Sifted::Whole(packet) = sifted {
+            if let Some(packet) = sifted.message {
                 self.messages += 1;
                 self.progress(&packet, err);
             }

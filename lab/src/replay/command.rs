@@ -95,6 +95,11 @@ enum Error {
     Recording(#[from] recording::Error),
     #[error("{}: {reason}", path.display())]
     Nothing { path: PathBuf, reason: String },
+    #[error(
+        "{0} does not go with a recording that has its notes beside it, as that is played octet for octet; --guess plays \
+         it as any other capture"
+    )]
+    Exact(&'static str),
     #[error("{0}")]
     Server(String),
     #[error("the live rig cannot run: {0}")]
@@ -117,6 +122,7 @@ impl Error {
             | Self::File { .. }
             | Self::Recording(_)
             | Self::Nothing { .. }
+            | Self::Exact(_)
             | Self::Server(_)
             | Self::NotStarted { .. }
             | Self::Report(_) => BAD_INPUT,
@@ -254,6 +260,14 @@ fn start(arguments: &ReplayArguments, setup: &Setup, about: &str) -> Result<Box<
 
 /// Plays a recording of the lab's own servers, which has to be answered octet for octet.
 fn replay_exactly(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bool, Error> {
+    let unfit = [
+        (arguments.client.is_some(), "--client"),
+        (arguments.timing.is_some(), "--timing"),
+        (!arguments.accept.is_empty(), "--accept"),
+    ];
+    if let Some((_, option)) = unfit.into_iter().find(|(said, _)| *said) {
+        return Err(Error::Exact(option));
+    }
     let conversation = Conversation::load(&arguments.file)?;
     let mut rig = start(
         arguments,

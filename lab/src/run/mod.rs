@@ -26,6 +26,7 @@ use crate::report::{Results, Terminal, Verdict, annotations};
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::scenario::{self, Scenario};
+use crate::shell::quoted;
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::witness;
 use files::Files;
@@ -257,6 +258,7 @@ fn play_all(
         rows: Vec::new(),
         terminal: Terminal::new(&mut *out, strict),
         progress: Progress::new(tasks.len(), !surroundings.terminal),
+        reports: files.are_wanted(),
         error: None,
     };
     let work = |task: &Task<'_>| {
@@ -273,18 +275,17 @@ fn play_all(
     let Recorder {
         mut rows,
         mut terminal,
-        error,
+        mut error,
         ..
     } = recorder;
-    if let Some(error) = error {
-        return Err(error);
-    }
     let mut unheard = None;
     if !arguments.no_witness {
         match testimony::hear(&mut rows) {
             Ok(contested) => {
-                for row in contested.iter().filter_map(|index| rows.get(*index)) {
-                    terminal.add(row)?;
+                let mut contested = contested.iter().filter_map(|index| rows.get(*index));
+                if error.is_none() {
+                    let added = contested.try_for_each(|row| terminal.add(row));
+                    error = added.err().map(Error::from);
                 }
             }
             Err(error) => unheard = Some(Error::Witness(error)),
@@ -299,6 +300,9 @@ fn play_all(
         command: command(),
     };
     files.write(&mut results, &scenarios)?;
+    if let Some(error) = error {
+        return Err(error);
+    }
     let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
     if arguments.coverage {
@@ -327,7 +331,7 @@ fn says_true(variable: &str) -> bool {
 /// The command line, as a shell takes it.
 fn command() -> String {
     let words = std::env::args().skip(1);
-    let words = words.map(|it| recorder::quoted(&it));
+    let words = words.map(|it| quoted(&it));
     std::iter::once("dhcp6lab".to_owned())
         .chain(words)
         .collect::<Vec<_>>()

@@ -12,6 +12,7 @@ use super::{Error, RunArguments};
 use crate::player::Played;
 use crate::report::{Class, Outcome, Row, Terminal};
 use crate::scenario::Scenario;
+use crate::shell::quoted;
 use crate::suite;
 
 /// A scenario to be played in a place.
@@ -30,7 +31,9 @@ pub(super) struct Recorder<'a, W> {
     pub(super) rows: Vec<Row>,
     pub(super) terminal: Terminal<W>,
     pub(super) progress: Progress,
-    /// What kept the run from its end.
+    /// Whether somebody waits for reports in files, whatever becomes of the terminal.
+    pub(super) reports: bool,
+    /// What went wrong with the run; since then nothing is printed.
     pub(super) error: Option<Error>,
 }
 
@@ -47,8 +50,12 @@ impl<W: Write> Foreman<(Taken, Duration)> for Recorder<'_, W> {
             Ok(Class::Failed) if self.arguments.fail_fast => ControlFlow::Break(()),
             Ok(_) => ControlFlow::Continue(()),
             Err(error) => {
+                let goes_on = self.reports && matches!(error, Error::Report(_));
                 self.error = Some(error);
-                ControlFlow::Break(())
+                match goes_on {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
             }
         }
     }
@@ -95,8 +102,12 @@ impl<W: Write> Recorder<'_, W> {
         let Self {
             terminal, progress, ..
         } = self;
-        progress.print(|| terminal.add(&row))?;
+        let printed = match self.error {
+            None => progress.print(|| terminal.add(&row)),
+            Some(_) => Ok(()),
+        };
         self.rows.push(row);
+        printed?;
         Ok(class)
     }
 }
@@ -137,13 +148,4 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     }
     words.push(quoted(&task.path.display().to_string()));
     words.join(" ")
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+:=@%".contains(it);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }
