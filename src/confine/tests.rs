@@ -1,7 +1,7 @@
 //! What a thread can do and not do once it is confined. Each test confines a thread of its own: it ends with it.
 
 use super::*;
-use crate::lease::{Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Timestamp};
+use crate::lease::{Change, ChangeLog, IaKey, IaKind, LeaseState, Prefix, Timestamp};
 use crate::store::{Journal, LeaseStore as _};
 use crate::wire::Duid;
 use nix::errno::Errno;
@@ -103,8 +103,7 @@ fn files_of_others_are_out_of_reach() {
 #[test]
 fn what_a_server_does_with_files_goes_on() {
     let bench = Bench::new();
-    let mut table = LeaseTable::default();
-    let journal = Journal::open(&bench.leases, |it| table.replay(it));
+    let journal = Journal::open(&bench.leases, |_| {});
     let mut journal = journal.expect("a journal");
     let mut log = ChangeLog::default();
     log.push(&lease());
@@ -269,11 +268,6 @@ fn sockets_are_those_of_dhcpv6_of_the_kernel_and_of_the_log() {
             assert_eq!(outcome, Err(Errno::ENOSYS), "{family:?} {kind:?}");
         }
         UdpSocket::bind("[::1]:0").expect("datagrams");
-        assert!(
-            TcpStream::connect("[::1]:9")
-                .is_err_and(|it| it.kind() != ErrorKind::ConnectionRefused)
-        );
-        let _ = confinement;
     });
 }
 
