@@ -147,6 +147,17 @@ pub enum Leases {
     Memory,
 }
 
+impl Leases {
+    /// The directory, if there is one.
+    #[must_use]
+    pub fn directory(self) -> Option<PathBuf> {
+        match self {
+            Self::Directory(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
+}
+
 /// DNS servers stand both on the command line and in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("-n and `option domain-name-servers` both name DNS servers; remove -n")]

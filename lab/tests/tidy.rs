@@ -40,6 +40,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("diagnostics", &["config"]),
     ("secret", &[]),
     ("control", &["wire", "lease", "secret"]),
+    ("confine", &[]),
     (
         "server",
         &[
@@ -61,6 +62,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     ("cli", &["config", "logging", "unconfigured"]),
     ("ctl", &["wire", "lease", "config", "control"]),
+    ("remedy", &["identity", "store"]),
     (
         "reading",
         &[

@@ -186,7 +186,7 @@ impl Server {
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
-        process::heed_hangups().map_err(system("await SIGHUP"))?;
+        process::heed_signals().map_err(system("await signals"))?;
         // From here on it says that it serves, and may be told to end.
         let mut tasks = JoinSet::new();
         for (served, (engine, store)) in served.iter_mut().zip(parts) {
