@@ -53,15 +53,6 @@ pub enum Error {
     /// The system does not say what interfaces there are.
     #[error("cannot list the interfaces: {0}")]
     Interfaces(io::Error),
-    /// There is nothing to make a DUID of.
-    #[error(
-        "no interface has a hardware address to make a DUID of; copy the DUID file of another \
-         server that is out of use to {path}"
-    )]
-    NoHardwareAddress {
-        /// The DUID file.
-        path: PathBuf,
-    },
 }
 
 /// The name of the file with the secret.
@@ -70,6 +61,8 @@ const SECRET_FILE: &str = "dhcp6s_secret";
 const DUID_EPOCH_SECS: u64 = 946_684_800;
 /// DUID type 1, DUID-LLT (RFC 9915 §11.2).
 const DUID_LLT: u16 = 1;
+/// DUID type 4, DUID-UUID (RFC 9915 §11.5).
+const DUID_UUID: u16 = 4;
 /// The hardware type of Ethernet, in the kernel and in DUIDs alike.
 const ETHERNET: u16 = 1;
 
@@ -118,14 +111,19 @@ fn read_duid(path: &Path) -> Result<Option<Duid>, Error> {
 
 fn create_duid(path: &Path, served: &[String]) -> Result<Duid, Error> {
     let interfaces = interfaces()?;
-    let hardware =
-        hardware_address(&interfaces, served).ok_or_else(|| Error::NoHardwareAddress {
-            path: path.to_owned(),
-        })?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let octets = duid_octets(now.as_secs(), hardware);
+    let octets = match hardware_address(&interfaces, served) {
+        Some(hardware) => {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            duid_octets(now.as_secs(), hardware)
+        }
+        None => {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).map_err(Error::Random)?;
+            uuid_octets(random)
+        }
+    };
     let length = u16::try_from(octets.len()).unwrap_or_default();
     create(path, 0o644, &[&length.to_ne_bytes()[..], &octets].concat())?;
     // Another process may have been first: what counts is what the file holds now.
@@ -313,6 +311,15 @@ fn duid_octets(unix_secs: u64, hardware: &Hardware) -> Vec<u8> {
     octets
 }
 
+/// A DUID-UUID (RFC 9915 §11.5) of a UUID that chance has made (RFC 9562 §5.4), for a machine whose interfaces are still
+/// to come or have no hardware addresses.
+fn uuid_octets(mut random: [u8; 16]) -> Vec<u8> {
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut random;
+    *version = *version & 0x0f | 0x40;
+    *variant = *variant & 0x3f | 0x80;
+    [&DUID_UUID.to_be_bytes()[..], &random].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -474,6 +481,17 @@ mod tests {
             None
         );
         assert_eq!(hardware_address(&interfaces[..1], &["lo".to_owned()]), None);
+    }
+
+    #[test]
+    fn without_any_address_a_new_duid_is_made_by_chance() {
+        for octet in [0, 0xff] {
+            let octets = uuid_octets([octet; 16]);
+            assert_eq!(octets.len(), 18);
+            assert_eq!(octets.get(..3), Some(&[0, 4, octet][..]));
+            assert_eq!(octets[8] >> 4, 4, "the version");
+            assert_eq!(octets[10] >> 6, 2, "the variant");
+        }
     }
 
     #[test]

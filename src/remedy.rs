@@ -20,19 +20,23 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     let (path, refusal) = refused(error)?;
     let (place, found) = nearest(path)?;
     let shown = place.display();
-    let kind = refusal.kind();
-    match kind {
-        ErrorKind::ReadOnlyFilesystem => Some(format!(
+    let is = |kinds: &[ErrorKind]| kinds.contains(&refusal.kind());
+    if is(&[ErrorKind::ReadOnlyFilesystem]) {
+        return Some(format!(
             "{shown} is mounted read-only: mount a volume there that can be written to, or name another place with \
              --leases and --duid"
-        )),
-        ErrorKind::NotADirectory | ErrorKind::AlreadyExists if !found.is_dir() => Some(format!(
-            "{shown} is a file where a folder has to be: move it away, or name a folder"
-        )),
-        ErrorKind::PermissionDenied => Some(permission(place, &found)),
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(format!("make room for {shown}")),
-        _ => None,
+        ));
     }
+    if is(&[ErrorKind::NotADirectory, ErrorKind::AlreadyExists]) && !found.is_dir() {
+        return Some(format!(
+            "{shown} is a file where a folder has to be: move it away, or name a folder"
+        ));
+    }
+    if is(&[ErrorKind::PermissionDenied]) {
+        return Some(permission(place, &found));
+    }
+    is(&[ErrorKind::StorageFull, ErrorKind::QuotaExceeded])
+        .then(|| format!("make room for {shown}"))
 }
 
 /// The file that something was tried with, and what the system said.

@@ -207,8 +207,6 @@ fn in_every_order_of_a_start_the_interface_is_served(
     bench.configure("");
     let lay: Deed = |bench| bench.lay("eth0");
     let deeds = [lay, deeds[0], deeds[1]];
-    // A DUID is made of an address that is there from the start.
-    ip(&bench.host, "link add eth9 type veth peer name eth8");
     deeds.iter().take(before).for_each(|it| it(&bench));
     let mut server = bench.start("--wait eth0");
     if before == 0 {
@@ -512,6 +510,68 @@ fn while_nothing_happens_a_server_does_nothing() {
     assert_eq!(switches(&server.process), before);
     bench.serves("eth0");
     server.end();
+}
+
+#[test]
+fn what_the_kernel_had_no_room_to_tell_is_asked_for() {
+    let Some(bench) = Bench::new() else { return };
+    bench.configure("");
+    bench.connect("eth0");
+    ip(&bench.host, "link add eth9 type veth peer name eth8");
+    let mut server = bench.start("eth0");
+    server.says("serving on eth0");
+    // While it cannot listen, far more happens than can wait to be told; among it, that the interface is another one.
+    server.process.signal(Signal::SIGSTOP).expect("it is there");
+    let flood: String = (0..4000)
+        .map(|it| format!("addr add 2001:db8:9::{it:x}/128 dev eth9 nodad\n"))
+        .collect();
+    fs::write(bench.path("flood"), flood).expect("a file");
+    let batch = format!("-batch {}", bench.path("flood").display());
+    ip(&bench.host, &batch);
+    ip(&bench.host, "link del eth0");
+    bench.connect("eth0");
+    server.process.signal(Signal::SIGCONT).expect("it is there");
+    server.says("serving on eth0 now");
+    bench.serves("eth0");
+    server.end();
+}
+
+#[test]
+fn a_bridged_container_is_told_that_nothing_arrives() {
+    let Some(bench) = Bench::new() else { return };
+    bench.configure("");
+    bench.connect("eth0");
+    const SAID: &str = "start the container with --net=host";
+    let start = |in_pod: bool| {
+        let mut command = bench.command("-f -d eth0");
+        if in_pod {
+            command.env("KUBERNETES_SERVICE_HOST", "10.96.0.1");
+        }
+        let mut process = bench.host.spawn(command).expect("it starts");
+        let log = Log::new(process.take_stderr().expect("a pipe")).expect("a log");
+        Server { process, log }
+    };
+    // On the network of a host there may be such an interface, too; it has no address of an engine there.
+    for (address, in_pod, told) in [
+        (false, true, false),
+        (true, false, false),
+        (true, true, true),
+    ] {
+        if address {
+            ip(&bench.host, "addr replace 10.88.0.2/16 dev eth0");
+        }
+        let mut server = start(in_pod);
+        server.says("serving on eth0");
+        assert_eq!(
+            server.log.tail().contains(SAID),
+            told,
+            "{}",
+            server.log.tail()
+        );
+        // It goes on: others behind the bridge can be served.
+        bench.serves("eth0");
+        server.end();
+    }
 }
 
 #[test]

@@ -183,15 +183,16 @@ impl<'a> Places<'a> {
     /// Where the statement names its pool of addresses or prefixes; of several the last counts.
     fn of_pool(&self, kind: BlockKind, name: &str, of: IaKind) -> Option<Span> {
         let block = self.0.get(&(kind.keyword(), name))?;
-        let named = block
-            .declarations
-            .iter()
-            .rev()
-            .find_map(|it| match &it.meaning {
-                Meaning::AddressPool(pool, _) if of == IaKind::Na => Some(pool.span),
-                Meaning::PrefixPool(pool, _) if of == IaKind::Pd => Some(pool.span),
-                _ => None,
-            });
+        let mut declared = block.declarations.iter().rev();
+        let named = declared.find_map(|it| {
+            if let Meaning::AddressPool(pool, _) = &it.meaning {
+                return (of == IaKind::Na).then_some(pool.span);
+            }
+            if let Meaning::PrefixPool(pool, _) = &it.meaning {
+                return (of == IaKind::Pd).then_some(pool.span);
+            }
+            None
+        });
         named.or(Some(block.name.span))
     }
 }
