@@ -8,6 +8,7 @@
 
 use crate::config::{self, Config};
 use crate::logging::Verbosity;
+use crate::unconfigured::{PoolWish, PrefixWish};
 use clap::error::{ContextKind, ErrorKind};
 use clap::{CommandFactory as _, Parser};
 use std::collections::BTreeSet;
@@ -31,6 +32,8 @@ const EXAMPLES: &str = "\
 Examples:
   dhcp6s eth0                        serve eth0 in the background, log to syslog
   dhcp6s -f -d eth0                  stay in the foreground and say what happens
+  dhcp6s --pool auto eth0            give addresses from the /64 of eth0, without a configuration
+  dhcp6s --check --pool auto eth0    say what that does, and how it is written as a configuration
   dhcp6s --check -c ./test.conf      say what is wrong with a configuration, and what it does
   dhcp6s -fD -c ./test.conf eth0     try a configuration, with every detail
   dhcp6s -fd --leases memory eth0    keep no leases over a restart
@@ -41,7 +44,8 @@ Files:
                    interface eth0 { address-pool lan 3600 7200; };
                    pool lan { range 2001:db8:1::1000 to 2001:db8:1::1fff; };
                    option domain-name-servers 2001:db8::53;
-                 Without the file the server runs and has nothing to give.
+                 Without the file, clients get the DNS servers and search domains of
+                 /etc/resolv.conf, and what --pool and --pd say.
   dhcp6s_duid    the name that clients know the server by. Created at the first start; keep it, and
                  dhcp6s_secret beside it, when the server moves.
   leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there. With
@@ -75,9 +79,18 @@ configuration has mistakes, 0 if it has warnings at most.";
 #[command(name = "dhcp6s", version, about = ABOUT, after_help = EXAMPLES)]
 #[command(args_override_self = true, max_term_width = 100)]
 pub struct Arguments {
-    /// The configuration.
-    #[arg(short = 'c', value_name = "FILE", default_value = CONFIG_FILE)]
-    pub config: String,
+    /// The configuration [default: /etc/wide-dhcpv6/dhcp6s.conf, if it exists].
+    #[arg(short = 'c', value_name = "FILE")]
+    pub config: Option<String>,
+
+    /// Without a configuration: addresses for clients, `auto` to give them from a /64 of each interface.
+    #[arg(long, value_name = "auto|FIRST-LAST")]
+    pub pool: Option<PoolWish>,
+
+    /// Without a configuration: prefixes for clients, each a part of that one. Each is a /56, or a /64 if
+    /// PREFIX is longer than /52, or as long as the number behind the comma says.
+    #[arg(long, value_name = "PREFIX/LENGTH[,LENGTH]")]
+    pub pd: Option<PrefixWish>,
 
     /// Log what happens, not only warnings and errors.
     #[arg(short = 'd', overrides_with = "debug")]
@@ -141,6 +154,17 @@ pub enum Leases {
     Directory(PathBuf),
     /// In the process alone.
     Memory,
+}
+
+impl Leases {
+    /// The directory, if there is one.
+    #[must_use]
+    pub fn directory(self) -> Option<PathBuf> {
+        match self {
+            Self::Directory(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
 }
 
 /// DNS servers stand both on the command line and in the configuration.
@@ -248,6 +272,21 @@ impl Arguments {
         }
     }
 
+    /// The configuration, whether it exists or not.
+    #[must_use]
+    pub fn config_file(&self) -> &str {
+        self.config.as_deref().unwrap_or(CONFIG_FILE)
+    }
+
+    /// What is asked for in place of a configuration, as it is written; empty if nothing is.
+    #[must_use]
+    pub fn wishes(&self) -> String {
+        let pool = self.pool.map(|it| format!("--pool {it}"));
+        let pd = self.pd.map(|it| format!("--pd {it}"));
+        let wishes: Vec<_> = pool.into_iter().chain(pd).collect();
+        wishes.join(" and ")
+    }
+
     /// What about the command line the operator should change although it works.
     #[must_use]
     pub fn warning(&self) -> Option<&'static str> {
@@ -260,10 +299,12 @@ impl Arguments {
     /// # Errors
     /// The working directory cannot be found out.
     pub fn make_absolute(&mut self) -> io::Result<()> {
-        let config = std::path::absolute(&self.config)?;
-        // Only the working directory can be other than UTF-8; the relative path is the better name then.
-        if let Ok(config) = config.into_os_string().into_string() {
-            self.config = config;
+        if let Some(config) = &mut self.config {
+            let absolute = std::path::absolute(&*config)?;
+            // Only the working directory can be other than UTF-8; the relative path is the better name then.
+            if let Ok(absolute) = absolute.into_os_string().into_string() {
+                *config = absolute;
+            }
         }
         let mut paths = vec![&mut self.control_key, &mut self.pid_file, &mut self.duid];
         if let Some(Leases::Directory(directory)) = &mut self.leases {
@@ -304,7 +345,11 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_the_original_server() {
         let arguments = parse("eth0").expect("arguments");
-        assert_eq!(arguments.config, "/etc/wide-dhcpv6/dhcp6s.conf");
+        assert_eq!(arguments.config_file(), "/etc/wide-dhcpv6/dhcp6s.conf");
+        assert_eq!(
+            (arguments.config.as_deref(), arguments.wishes()),
+            (None, String::new())
+        );
         assert_eq!(
             arguments.control_key,
             PathBuf::from("/etc/wide-dhcpv6/dhcp6sctlkey")
@@ -339,7 +384,7 @@ mod tests {
         let arguments = parse("-fdD eth0 -c./x -p 0 -ff").expect("arguments");
         assert!(arguments.foreground);
         assert_eq!(arguments.verbosity(), Verbosity::Debug);
-        assert_eq!(arguments.config, "./x");
+        assert_eq!(arguments.config_file(), "./x");
         assert_eq!(arguments.control_port, "0");
         assert_eq!(parse("-f -- -c").expect("arguments").interfaces, ["-c"]);
     }
@@ -354,7 +399,8 @@ mod tests {
             parse("-dDdDD e").expect("arguments").verbosity(),
             Verbosity::Debug
         );
-        assert_eq!(parse("-c a -c b e").expect("arguments").config, "b");
+        let config = parse("-c a -c b e").expect("arguments").config;
+        assert_eq!(config.as_deref(), Some("b"));
     }
 
     #[test]
@@ -462,10 +508,25 @@ mod tests {
     }
 
     #[test]
+    fn what_to_give_is_said_in_place_of_a_configuration() {
+        let arguments = parse("--pool auto --pd 2001:db8:8000::/36 a b").expect("arguments");
+        assert_eq!(arguments.pool, Some(PoolWish::Auto));
+        assert_eq!(
+            arguments.wishes(),
+            "--pool auto and --pd 2001:db8:8000::/36,56"
+        );
+        let error = parse("--pd fe80::/64 a")
+            .expect_err("a usage error")
+            .to_string();
+        assert!(error.contains("neither a global nor"), "{error}");
+    }
+
+    #[test]
     fn absolute_paths_stay_as_they_are() {
         let mut arguments = parse("-c a -P /b eth0").expect("arguments");
         arguments.make_absolute().expect("a working directory");
-        assert!(arguments.config.starts_with('/') && arguments.config.ends_with("/a"));
+        let config = arguments.config_file();
+        assert!(config.starts_with('/') && config.ends_with("/a"));
         assert_eq!(arguments.pid_file, PathBuf::from("/b"));
     }
 
@@ -475,6 +536,10 @@ mod tests {
         let help = Arguments::command().render_long_help().to_string();
         assert!(help.contains("Examples:") && help.contains("Signals:"));
         assert!(help.contains(&format!("{LEASES}/INTERFACE")));
+        assert!(
+            help.contains(&format!("[default: {CONFIG_FILE}, if it exists]")),
+            "{help}"
+        );
         assert!(EXAMPLES.lines().all(|line| line.len() <= 100));
     }
 }

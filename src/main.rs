@@ -3,6 +3,7 @@
 use dhcp6s::check;
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::Config;
+use dhcp6s::confine::{Needs, confine};
 use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
@@ -10,12 +11,14 @@ use dhcp6s::identity::Identity;
 use dhcp6s::lease::{LeaseTable, Replay};
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
+use dhcp6s::remedy::remedy;
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
 use dhcp6s::server::{self, Parts, Server, When, links};
 use dhcp6s::store::{Journal, LeaseStore, Volatile, layout};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,10 +30,12 @@ fn main() -> ExitCode {
     if arguments.check {
         return check::run(&arguments);
     }
-    if let Err(error) = process::hold_hangups() {
-        complain(&format!("cannot hold back SIGHUP: {error}"));
+    if let Err(error) = process::hold_signals() {
+        complain(&format!("cannot hold back signals: {error}"));
         return ExitCode::FAILURE;
     }
+    let stays = process::is_first() && !arguments.foreground;
+    arguments.foreground |= stays;
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| OsString::from("dhcp6s"));
@@ -42,6 +47,11 @@ fn main() -> ExitCode {
     if let Err(error) = logging::start(destination, arguments.verbosity()) {
         complain(&error.to_string());
         return ExitCode::FAILURE;
+    }
+    if stays {
+        tracing::info!(
+            "staying in the foreground, logging to standard error: this is process 1, and a container ends with it"
+        );
     }
     let reading = Reading::new(&arguments);
     let config = match prepare(&mut arguments, &reading) {
@@ -68,9 +78,6 @@ fn main() -> ExitCode {
 /// Checks everything that can be checked before the process detaches. The error is a line to print, unless all
 /// has been said.
 fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Option<String>> {
-    if let Some(warning) = arguments.warning() {
-        complain(warning);
-    }
     let one = |error: &dyn Error| Some(error.to_string());
     let missing = |it: &&String| !arguments.wait && links::index(it).is_none();
     if let Some(name) = arguments.interfaces.iter().find(missing) {
@@ -85,6 +92,10 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     }
     let tell = |findings: &Findings| {
         diagnostics::print(&findings.in_files);
+        match findings.said.is_empty() {
+            true => arguments.warning().iter().for_each(|it| complain(it)),
+            false => without_file(arguments, &findings.said),
+        }
         findings.beside.iter().for_each(|it| complain(it));
         // Whoever starts a server in the background may not see what it prints.
         if !arguments.foreground {
@@ -93,7 +104,10 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     };
     let (config, findings) = reading.first().map_err(|findings| {
         tell(&findings);
-        tracing::error!(origin = "main", "failed to parse configuration file");
+        // Flags that do not fit together are not in a file.
+        if !findings.in_files.is_empty() {
+            tracing::error!(origin = "main", "failed to parse configuration file");
+        }
         None
     })?;
     tell(&findings);
@@ -101,11 +115,23 @@ fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Optio
     Ok(config)
 }
 
+/// Says what is served although there is no configuration file.
+fn without_file(arguments: &Arguments, said: &[String]) {
+    let (file, served) = (arguments.config_file(), arguments.interfaces.join(", "));
+    complain(&format!(
+        "there is no configuration ({file}); what clients of {served} get:"
+    ));
+    said.iter().for_each(|it| complain(&format!("  {it}")));
+    complain(
+        "everything else takes a configuration; `dhcp6s --check` in place of `dhcp6s` shows how it begins",
+    );
+}
+
 /// Runs the server to its end. Until it is ready, a failure is reported to whoever started it.
 fn serve(
     arguments: &Arguments,
     config: Config,
-    reading: Reading,
+    mut reading: Reading,
     detached: Option<Detached>,
 ) -> ExitCode {
     let (server, control, parts) = match build(arguments, &config) {
@@ -123,6 +149,19 @@ fn serve(
             tracing::warn!("cannot write {}: {error}", arguments.pid_file.display());
         })
         .ok();
+    if process::is_first()
+        && let Err(error) = process::forget_orphans()
+    {
+        tracing::warn!("processes that end in this container may not be cleaned up: {error}");
+    }
+    let confinement = confine(&Needs {
+        read: reading.files(),
+        write: directories(arguments),
+        remove: pid_file.as_ref().map(PidFile::path),
+    });
+    if let Some(readable) = confinement.readable {
+        reading.keep_to(readable);
+    }
     let ready = || {
         if let Some(Err(error)) = detached.map(Detached::ready) {
             tracing::warn!("cannot let go of standard error: {error}");
@@ -132,9 +171,11 @@ fn serve(
         true => When::AllReady,
         false => When::Running,
     };
+    let reading = Arc::new(reading);
+    let again = Arc::clone(&reading);
     let reading = server::Reading {
-        read: Arc::new(move || reading.again()),
-        follows_addresses: false,
+        read: Arc::new(move || again.again()),
+        is_outdated: Arc::new(move || reading.is_outdated()),
     };
     let outcome = server.run(parts, control, reading, (when, ready));
     drop(pid_file);
@@ -145,6 +186,13 @@ fn serve(
             ExitCode::FAILURE
         }
     }
+}
+
+/// Where leases are kept on disk.
+fn directories(arguments: &Arguments) -> Vec<PathBuf> {
+    let interfaces = arguments.interfaces.iter();
+    let leases = interfaces.map(|it| arguments.leases(it));
+    leases.filter_map(Leases::directory).collect()
 }
 
 type Built = (Server, Listener, Vec<Parts>);
@@ -187,13 +235,17 @@ fn open(leases: &Leases) -> Result<Opened, Box<dyn Error>> {
     Ok((Box::new(journal), table))
 }
 
-fn give_up(detached: Option<Detached>, error: &(impl Error + ?Sized)) -> ExitCode {
+fn give_up(detached: Option<Detached>, error: &(dyn Error + 'static)) -> ExitCode {
+    let error = match remedy(error) {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    };
     match detached {
         Some(detached) => {
             tracing::error!("{error}");
             detached.fail(&format!("dhcp6s: {error}"));
         }
-        None => complain(&error.to_string()),
+        None => complain(&error),
     }
     ExitCode::FAILURE
 }

@@ -9,6 +9,9 @@ use crate::cli::Arguments;
 use crate::config::{self, Config, Diagnostic, Sources};
 use crate::diagnostics;
 use crate::server::links;
+use crate::surroundings::{self, Subnets};
+use crate::unconfigured::{PoolWish, Unconfigured};
+use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -19,8 +22,10 @@ use std::sync::{Mutex, PoisonError};
 pub struct Findings {
     /// What is found in the files.
     pub in_files: Vec<Diagnostic>,
-    /// What does not fit the command line.
+    /// What does not fit the command line or the machine.
     pub beside: Vec<String>,
+    /// What clients get although there is no configuration file.
+    pub said: Vec<String>,
 }
 
 impl Findings {
@@ -28,6 +33,9 @@ impl Findings {
     pub fn log(&self) {
         diagnostics::log(&self.in_files);
         self.beside.iter().for_each(|it| tracing::warn!("{it}"));
+        for line in &self.said {
+            tracing::info!(notice = true, "{line}");
+        }
     }
 }
 
@@ -37,9 +45,18 @@ pub struct Reading {
     arguments: Arguments,
     /// Where the server was started; unknown if that directory was gone by then.
     directory: Option<PathBuf>,
+    /// The one that the server was started in, as everywhere in the process: it is not looked up again.
+    zone: TimeZone,
     /// The files that the configuration in force is made of.
     files: Mutex<Vec<String>>,
+    /// The prefixes of the interfaces that it is made of; `None` if it does not depend on any.
+    subnets: Mutex<Option<Subnets>>,
+    /// The folders below which files can be read, if that does not go everywhere.
+    readable: Option<Vec<PathBuf>>,
 }
+
+/// What the text is called that takes the place of a configuration file.
+pub const NO_FILE: &str = "(no file)";
 
 impl Reading {
     /// For use in the directory that the server is started in. The path behind `-c` is as it was written.
@@ -48,11 +65,29 @@ impl Reading {
         Self {
             arguments: arguments.clone(),
             directory: std::env::current_dir().ok(),
+            zone: TimeZone::system(),
             files: Mutex::default(),
+            subnets: Mutex::default(),
+            readable: None,
         }
     }
 
-    /// Reads it for the first time. A missing file is an empty configuration, with a warning.
+    /// The files that the configuration was read from, and the first one also if it is missing.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let names =
+            std::iter::once(self.arguments.config_file()).chain(files.iter().map(String::as_str));
+        names.filter_map(|it| self.resolve(it).ok()).collect()
+    }
+
+    /// From now on only what lies below these folders can be read, which is said where something else should be.
+    pub fn keep_to(&mut self, readable: Vec<PathBuf>) {
+        self.readable = Some(readable);
+    }
+
+    /// Reads it for the first time. A missing file is an empty configuration, with a warning; if the command line names
+    /// none and there is none, the configuration is what is known without one.
     ///
     /// # Errors
     /// All mistakes and warnings, if there is at least one mistake.
@@ -77,18 +112,51 @@ impl Reading {
         }
     }
 
+    /// Whether the interfaces have other prefixes now than those that the configuration in force is made of.
+    #[must_use]
+    pub fn is_outdated(&self) -> bool {
+        let subnets = self.subnets.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = || surroundings::links_of(&self.arguments.interfaces);
+        subnets.as_ref().is_some_and(|before| *before != now())
+    }
+
+    /// What is served without a configuration file; `None` if there is one.
+    fn without_file(&self, again: bool) -> Result<Option<Unconfigured>, String> {
+        let path = self.arguments.config_file();
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that was there is about to be replaced, or was removed by accident.
+        if again && files.iter().any(|it| it == path) {
+            return Ok(None);
+        }
+        drop(files);
+        surroundings::unconfigured(&self.arguments, Path::new(path))
+    }
+
     fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {
         let served = &self.arguments.interfaces;
-        let path = &self.arguments.config;
+        let follows = self.arguments.pool == Some(PoolWish::Auto);
+        // Looked at first: what changes meanwhile is noticed later.
+        let subnets = follows.then(|| surroundings::links_of(served));
+        let made = self.without_file(again).map_err(|mistake| Findings {
+            beside: vec![mistake],
+            ..Findings::default()
+        })?;
+        let path = match &made {
+            Some(_) => NO_FILE,
+            None => self.arguments.config_file(),
+        };
         let waits = self.arguments.wait;
         let sources = Sources {
-            read: &|path| config::read_bounded(File::open(self.resolve(path)?)?),
+            read: &|path| match &made {
+                Some(made) if path == NO_FILE => Ok(made.text.clone().into_bytes()),
+                _ => config::read_bounded(self.open(path)?),
+            },
             // One that is served may be away just now, and is waited for; with --wait, so may any be.
             interface_exists: &|name| {
                 waits || served.iter().any(|it| it == name) || links::index(name).is_some()
             },
             addresses_of: &|name| Some(links::addresses(name).unwrap_or_default()),
-            now: jiff::ZonedDateTime::now(),
+            now: jiff::Timestamp::now().to_zoned_datetime(self.zone.clone()),
         };
         let mut findings = Findings::default();
         let loaded = config::load_for(path, &sources, served).map_err(|found| Findings {
@@ -106,14 +174,43 @@ impl Reading {
         }
         let mut config = loaded.config;
         findings.in_files = loaded.warnings;
-        let nothing = served.iter().filter_map(|it| config.nothing_for(it));
-        findings.beside.extend(nothing);
+        match made {
+            Some(made) => {
+                findings.beside.extend(made.warnings());
+                findings.said = made.said;
+            }
+            None => {
+                let nothing = served.iter().filter_map(|it| config.nothing_for(it));
+                findings.beside.extend(nothing);
+            }
+        }
         if let Err(twice) = self.arguments.add_dns_servers(&mut config) {
             findings.beside.push(twice.to_string());
             return Err(findings);
         }
         *last = loaded.files;
+        drop(last);
+        *self.subnets.lock().unwrap_or_else(PoisonError::into_inner) = subnets;
         Ok((config, findings))
+    }
+
+    fn open(&self, name: &str) -> io::Result<File> {
+        let path = self.resolve(name)?;
+        File::open(&path).map_err(|error| match &self.readable {
+            Some(readable) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // A path that is not known in full is left to what the system said.
+                let real = path.canonicalize().unwrap_or_default();
+                let within = readable.iter().any(|it| {
+                    let folder = it.canonicalize();
+                    folder.is_ok_and(|folder| real.starts_with(folder))
+                });
+                match real.is_absolute() && !within {
+                    true => io::Error::new(error.kind(), elsewhere(readable)),
+                    false => error,
+                }
+            }
+            _ => error,
+        })
     }
 
     /// The path that a name stands for.
@@ -124,4 +221,13 @@ impl Reading {
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
+}
+
+/// Why a running server cannot read a file, and what to do.
+fn elsewhere(readable: &[PathBuf]) -> String {
+    let folders: Vec<_> = readable.iter().map(|it| it.display().to_string()).collect();
+    let folders = folders.join(", ");
+    format!(
+        "a running server reads only below the folders that it knew at its start ({folders}); restart it to add others"
+    )
 }

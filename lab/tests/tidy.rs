@@ -32,24 +32,59 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "server",
             "cli",
             "diagnostics",
+            "reading",
+            "surroundings",
+            "unconfigured",
         ],
     ),
     ("diagnostics", &["config"]),
     ("secret", &[]),
     ("control", &["wire", "lease", "secret"]),
+    ("confine", &[]),
     (
         "server",
-        &["wire", "lease", "config", "control", "engine", "store"],
+        &[
+            "wire",
+            "lease",
+            "config",
+            "control",
+            "engine",
+            "store",
+            "unconfigured",
+        ],
     ),
     ("identity", &["wire", "lease"]),
     ("logging", &[]),
-    ("cli", &["config", "logging"]),
+    ("unconfigured", &["wire", "lease", "config"]),
+    (
+        "surroundings",
+        &["lease", "config", "cli", "server", "unconfigured"],
+    ),
+    ("cli", &["config", "logging", "unconfigured"]),
     ("ctl", &["wire", "lease", "config", "control"]),
-    ("reading", &["cli", "config", "diagnostics", "server"]),
+    ("remedy", &["identity", "store"]),
+    (
+        "reading",
+        &[
+            "cli",
+            "config",
+            "diagnostics",
+            "server",
+            "surroundings",
+            "unconfigured",
+        ],
+    ),
 ];
 
 /// The modules that decide and nothing else: what comes out depends on what is handed in alone.
-const PURE: &[&str] = &["wire", "lease", "config", "engine", "secret"];
+const PURE: &[&str] = &[
+    "wire",
+    "lease",
+    "config",
+    "engine",
+    "secret",
+    "unconfigured",
+];
 
 /// Files of other modules of which the same holds.
 const PURE_FILES: &[&str] = &["src/control/frame.rs"];

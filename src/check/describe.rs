@@ -1,13 +1,15 @@
 //! What a server with this configuration does, in plain words.
 //!
-//! Not here: whether the configuration is right (`config`), and where the text goes (`super`).
+//! Not here: pools (`pools`), whether the configuration is right (`config`), and where the text goes (`super`).
 
-use super::words::{count, duration, lifetimes, number};
-use crate::config::{Config, Host, Interface, Key, Lifetimes, Pool, Reservation, local};
+use super::pools::Shown;
+use super::words::{duration, lifetimes};
+use crate::config::{Config, Host, Interface, Key, Lifetimes, Reservation, local};
 use crate::engine::renewal;
 use crate::lease::{Runs, Timestamp};
+use crate::unconfigured::Unconfigured;
 use crate::wire::{DomainName, Duid, OptionCode};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 use std::net::Ipv6Addr;
 
@@ -16,6 +18,8 @@ pub(super) struct Subject<'a> {
     pub(super) config: &'a Config,
     /// The files that the configuration was read from.
     pub(super) files: &'a [String],
+    /// The file that there could be and is not, and what takes its place.
+    pub(super) instead: Option<(&'a str, &'a Unconfigured)>,
     /// The interfaces that are served; none for all that there are statements for.
     pub(super) served: &'a [String],
     /// The time, and the zone that times are said in.
@@ -37,7 +41,10 @@ pub(super) fn describe(subject: &Subject<'_>) -> String {
         reserved,
         said: String::new(),
     };
-    text.files(subject.files);
+    match subject.instead {
+        Some((file, made)) => text.origin(file, made),
+        None => text.files(subject.files),
+    }
     if gives_nothing(config, subject.served) {
         text.heading(
             "There is nothing to give: clients are told that there are no addresses and no prefixes, and get \
@@ -49,6 +56,12 @@ pub(super) fn describe(subject: &Subject<'_>) -> String {
     text.hosts();
     text.options();
     text.keys(subject.now);
+    if let Some((_, made)) = subject.instead
+        && !made.text.is_empty()
+    {
+        text.heading("The same as a configuration file");
+        made.text.lines().for_each(|it| text.line(it));
+    }
     text.said
 }
 
@@ -58,25 +71,29 @@ fn gives_nothing(config: &Config, served: &[String]) -> bool {
         .interfaces
         .iter()
         .filter(|it| served.is_empty() || served.contains(&it.name));
-    let pooled = links.any(|it| it.pool.is_some_and(|it| given(it.lifetimes)));
+    let pooled = links.any(|it| {
+        let mut pools = it.pool.iter().chain(&it.prefix_pool);
+        pools.any(|it| given(it.lifetimes))
+    });
     let hosts = config.hosts.iter().filter(|it| it.duid.is_some());
     let mut hosted = hosts.flat_map(|host| {
         let reserved = host.addresses.iter().chain(&host.prefixes);
-        let of_pool = host.pool.map(|it| it.lifetimes);
-        reserved.map(|it| it.lifetimes).chain(of_pool)
+        let of_pools = host.pool.iter().chain(&host.prefix_pool);
+        let of_pools = of_pools.map(|it| it.lifetimes);
+        reserved.map(|it| it.lifetimes).chain(of_pools)
     });
     !pooled && !hosted.any(given) && options(config).next().is_none()
 }
 
-struct Text<'a> {
-    config: &'a Config,
+pub(super) struct Text<'a> {
+    pub(super) config: &'a Config,
     /// What belongs to hosts, their prefixes included, and comes out of no pool.
-    reserved: Runs,
+    pub(super) reserved: Runs,
     said: String,
 }
 
 impl<'a> Text<'a> {
-    fn heading(&mut self, text: &str) {
+    pub(super) fn heading(&mut self, text: &str) {
         if !self.said.is_empty() {
             self.said.push('\n');
         }
@@ -84,9 +101,16 @@ impl<'a> Text<'a> {
         self.said.push('\n');
     }
 
-    fn line(&mut self, text: impl Display) {
+    pub(super) fn line(&mut self, text: impl Display) {
         // Writing to a `String` cannot fail.
         let _ = writeln!(self.said, "  {text}");
+    }
+
+    fn origin(&mut self, file: &str, made: &Unconfigured) {
+        self.heading(&format!(
+            "There is no configuration ({file}). Without one, clients get:"
+        ));
+        made.said.iter().for_each(|it| self.line(it));
     }
 
     fn files(&mut self, files: &[String]) {
@@ -106,13 +130,13 @@ impl<'a> Text<'a> {
     }
 
     /// The links, and the pools that were described with them.
-    fn links(&mut self, served: &[String]) -> BTreeSet<usize> {
-        let mut shown = BTreeSet::new();
+    fn links(&mut self, served: &[String]) -> Shown {
+        let mut shown = Shown::default();
         const NONE: &str = "No statement: no addresses but those of hosts.";
         for interface in &self.config.interfaces {
             if served.is_empty() || served.contains(&interface.name) {
                 self.link(interface);
-                shown.extend(interface.pool.map(|it| it.pool));
+                shown.note(interface);
             }
         }
         for name in served {
@@ -145,6 +169,7 @@ impl<'a> Text<'a> {
                 self.line(format_args!("Lifetimes: {}.", times(lifetimes)));
             }
         }
+        self.prefixes(interface.prefix_pool, "Prefixes");
         match interface.preference {
             None => self.line("Preference: not sent, which counts as 0."),
             Some(255) => self.line("Preference: 255; clients take the offer at once."),
@@ -154,46 +179,6 @@ impl<'a> Text<'a> {
             true => "Rapid commit: allowed; clients that ask for it get a Reply to their Solicit.",
             false => "Rapid commit: not allowed.",
         });
-    }
-
-    fn range(&self, pool: &Pool) -> String {
-        let (first, last) = (pool.first, pool.last);
-        let mut range = format!("{} from {first} to {last}", count(first, last));
-        let (first, last) = (first.to_bits(), last.to_bits());
-        if self.reserved.within(first, last).next() == Some((first, last)) {
-            range.push_str(", all of them kept for hosts, so that nobody gets any");
-            return range;
-        }
-        // Not all of them, so that their number has room.
-        let kept = self.reserved.within(first, last);
-        let kept: u128 = kept.map(|(first, last)| last - first + 1).sum();
-        if kept > 0 {
-            let _ = write!(range, ", {} of them kept for hosts", number(kept));
-        }
-        range
-    }
-
-    /// The pools that no link has which is described.
-    fn other_pools(&mut self, shown: &BTreeSet<usize>, some_links: bool) {
-        let of_hosts: BTreeSet<usize> = self
-            .config
-            .hosts
-            .iter()
-            .filter_map(|it| Some(it.pool?.pool))
-            .collect();
-        for (number, pool) in self.config.pools.iter().enumerate() {
-            let of_hosts = of_hosts.contains(&number);
-            if shown.contains(&number) || (some_links && !of_hosts) {
-                continue;
-            }
-            self.heading(&format!("Pool {}", pool.name));
-            let range = self.range(pool);
-            self.line(format_args!("Addresses: {range}."));
-            self.line(match of_hosts {
-                true => "Used by hosts alone.",
-                false => "Not used: no `address-pool` names it.",
-            });
-        }
     }
 
     fn hosts(&mut self) {
@@ -240,6 +225,13 @@ impl<'a> Text<'a> {
             let times = times(pool_use.lifetimes);
             self.line(format_args!("{further}: pool {}; {times}.", pool.name));
         }
+        self.prefixes(
+            host.prefix_pool,
+            match host.prefixes.is_empty() {
+                true => "Prefixes",
+                false => "Further prefixes",
+            },
+        );
         if let Some(key_use) = host.key
             && let Some(key) = self.config.keys.get(key_use.key)
         {
@@ -294,7 +286,7 @@ impl<'a> Text<'a> {
 }
 
 /// The lifetimes of a lease, and when its client comes back.
-fn times(of: Lifetimes) -> String {
+pub(super) fn times(of: Lifetimes) -> String {
     let times = renewal(std::iter::once(of));
     let lifetimes = lifetimes(of);
     match times.t1 {
@@ -400,6 +392,7 @@ mod tests {
         describe(&Subject {
             config: &loaded.config,
             files: &loaded.files,
+            instead: None,
             served: &served,
             now: &sources.now,
         })
@@ -490,6 +483,42 @@ Key spare
   Never ends.
   Used by no host.
 "
+        );
+    }
+
+    #[test]
+    fn pools_of_prefixes_are_told() {
+        let text = "
+interface eth0 { prefix-pool sites 3600 7200; };
+interface eth1 { prefix-pool links 0; };
+pool sites { prefixes 2001:db8:8000::/36 length 56; };
+pool links { prefixes 2001:db8:4000::/64 length 64; };
+pool spare { prefixes 2001:db8:5000::/48 length 64; };
+host router {
+    duid 00:03:00:01:0a; prefix 2001:db8:8000::/56 600; prefix-pool spare infinity;
+};
+";
+        let said = described(text, &["eth0"]);
+        for line in [
+            "  Prefixes: pool sites, 1048576 of length 56 in 2001:db8:8000::/36, some of them kept for hosts or in use.",
+            "  Lifetimes: 1 h preferred, 2 h valid; renewed after 30 min (T1), rebound after 48 min (T2).",
+            "  Further prefixes: pool spare, 65536 of length 64 in 2001:db8:5000::/48.",
+            "  Lifetimes: for ever preferred and valid; never renewed.",
+        ] {
+            assert!(said.lines().any(|it| it == line), "{line} in {said}");
+        }
+        assert!(!said.contains("There is nothing to give"), "{said}");
+        let said = described(text, &[]);
+        assert!(
+            said.contains(
+                "Prefixes: none but those of hosts, for pool links has a valid lifetime of 0."
+            ),
+            "{said}"
+        );
+        let unused = described("pool p { prefixes 2001:db8::/64 length 64; };", &[]);
+        assert!(
+            unused.contains("Pool p\n  Prefixes: 1 of length 64 in 2001:db8::/64.\n  Not used"),
+            "{unused}"
         );
     }
 

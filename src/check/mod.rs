@@ -5,15 +5,19 @@
 //! machine than the one that it is for; a server refuses to start then.
 
 mod describe;
+mod pools;
 mod words;
 
 use crate::cli::Arguments;
 use crate::config::{self, Diagnostic, LISTED_MAX, Severity, Sources};
 use crate::diagnostics;
+use crate::reading::NO_FILE;
 use crate::server::links;
+use crate::surroundings;
 use describe::{Subject, describe};
 use std::fs::File;
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// Checks the configuration. The description goes to standard output; findings and their number go to standard
@@ -21,17 +25,37 @@ use std::process::ExitCode;
 #[must_use]
 pub fn run(arguments: &Arguments) -> ExitCode {
     let mut tally = Tally::default();
-    if let Some(warning) = arguments.warning() {
+    let file = arguments.config_file();
+    let made = match surroundings::unconfigured(arguments, Path::new(file)) {
+        Ok(made) => made,
+        Err(mistake) => {
+            tally.complain(Severity::Error, &mistake);
+            return tally.end();
+        }
+    };
+    let path = match &made {
+        Some(made) => {
+            made.warnings().for_each(|it| tally.add_marked(&it));
+            NO_FILE
+        }
+        None => file,
+    };
+    if made.is_none()
+        && let Some(warning) = arguments.warning()
+    {
         tally.complain(Severity::Warning, warning);
     }
     let now = jiff::ZonedDateTime::now();
     let sources = Sources {
-        read: &|path| config::read_bounded(File::open(path)?),
+        read: &|path| match &made {
+            Some(made) if path == NO_FILE => Ok(made.text.clone().into_bytes()),
+            _ => config::read_bounded(File::open(path)?),
+        },
         interface_exists: &|_| true,
         addresses_of: &links::addresses,
         now: now.clone(),
     };
-    match config::load_for(&arguments.config, &sources, &arguments.interfaces) {
+    match config::load_for(path, &sources, &arguments.interfaces) {
         Err(found) => tally.print(&found),
         Ok(mut loaded) => {
             let served = &arguments.interfaces;
@@ -40,6 +64,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
                 let text = describe(&Subject {
                     config: &loaded.config,
                     files: &loaded.files,
+                    instead: made.as_ref().map(|made| (file, made)),
                     served,
                     now: &now,
                 });
@@ -51,6 +76,11 @@ pub fn run(arguments: &Arguments) -> ExitCode {
             }
             for served in served {
                 about_served(served, &loaded.config, &mut tally);
+            }
+            if made.is_none() {
+                let nothing = served.iter();
+                let nothing = nothing.filter_map(|it| loaded.config.nothing_for(it));
+                nothing.for_each(|it| tally.add_marked(&it));
             }
         }
     }
@@ -64,11 +94,6 @@ fn about_served(served: &str, config: &config::Config, tally: &mut Tally) {
         let there = links::names().join(", ");
         let text = format!("interface {served} does not exist here; there are: {there}");
         tally.complain(Severity::Warning, &text);
-    }
-    if let Some(warning) = config.nothing_for(served) {
-        // It is marked as a warning already.
-        tally.add(Severity::Warning);
-        say(&format!("dhcp6s: {warning}"));
     }
 }
 
@@ -103,6 +128,12 @@ impl Tally {
             Severity::Warning => self.warnings += 1,
             Severity::Note => self.notes += 1,
         }
+    }
+
+    /// A warning that is marked as one already.
+    fn add_marked(&mut self, warning: &str) {
+        self.add(Severity::Warning);
+        say(&format!("dhcp6s: {warning}"));
     }
 
     fn print(&mut self, found: &[Diagnostic]) {

@@ -101,7 +101,10 @@ pub(super) enum Meaning {
     /// The key, and whether it is required.
     DelayedKey(Word, bool),
     Range(Word, Word),
+    /// The prefix that is divided with its length, and the length of each part.
+    Prefixes(Word, Number, Number),
     AddressPool(Word, Durations),
+    PrefixPool(Word, Durations),
     /// `request`, `information-only` and `script`.
     ClientOnly,
 }
@@ -265,7 +268,9 @@ pub(super) enum DeclarationKey {
     Script,
     DelayedKey,
     Range,
+    Prefixes,
     AddressPool,
+    PrefixPool,
 }
 
 /// What an item begins with.
@@ -315,6 +320,9 @@ pub(super) enum PrefixInterfaceKey {
 /// The word behind the name of a `delayedkey` that does not leave it to the client.
 pub(super) const REQUIRED: &str = "required";
 
+/// The word between the prefix of a `prefixes` and the length of its parts.
+pub(super) const LENGTH: &str = "length";
+
 /// What a line of `authentication` begins with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum AuthKey {
@@ -351,7 +359,9 @@ pub(super) const DECLARATIONS: Words<DeclarationKey> = &[
     ("script", DeclarationKey::Script),
     ("delayedkey", DeclarationKey::DelayedKey),
     ("range", DeclarationKey::Range),
+    ("prefixes", DeclarationKey::Prefixes),
     ("address-pool", DeclarationKey::AddressPool),
+    ("prefix-pool", DeclarationKey::PrefixPool),
 ];
 
 pub(super) const OPTIONS: Words<OptionKey> = &[
@@ -485,6 +495,8 @@ pub(super) const ALIASES: &[(&str, &str)] = &[
     ("fixed-prefix6", "prefix"),
     ("client-id", "duid"),
     ("range6", "range"),
+    ("prefix6", "prefixes"),
+    ("pd-pool", "prefix-pool"),
 ];
 
 /// Whether a word begins a statement or a declaration.

@@ -7,23 +7,33 @@
 use super::ast::{Block, Declaration, Duration, Meaning, Statement};
 use super::diagnostic::{Report, Span};
 use super::model::{Config, Host, Pool, Reservation};
-use crate::lease::Runs;
+use super::pools::PoolBlocks;
+use crate::lease::{Runs, free_part};
 use crate::wire::Duid;
 use std::cmp::Reverse;
 use std::net::Ipv6Addr;
 
 /// Warns about what has no effect. The blocks are those that the pools and hosts were made of.
-pub(super) fn review(config: &Config, pools: &[&Block], hosts: &[&Block], report: &mut Report) {
-    for (pool, block) in config.pools.iter().zip(pools) {
+pub(super) fn review(
+    config: &Config,
+    pools: &PoolBlocks<'_>,
+    hosts: &[&Block],
+    report: &mut Report,
+) {
+    for (pool, block) in config.pools.iter().zip(&pools.addresses) {
         range(pool, block, report);
     }
-    pools_overlap(config.pools.iter().zip(pools), report);
+    let addresses = config.pools.iter().map(bounds);
+    pools_overlap(extents(addresses, &pools.addresses), report);
+    let prefixes = config.prefix_pools.iter().map(|it| it.prefix.bounds());
+    pools_overlap(extents(prefixes, &pools.prefixes), report);
+    prefix_pools(config, pools, report);
     for (host, block) in config.hosts.iter().zip(hosts) {
         host_alone(host, block, report);
     }
     reservations_overlap(config.hosts.iter().zip(hosts), report);
-    reservations_in_pools(config, pools, report);
-    prefixes_over_pools(config, pools, report);
+    reservations_in_pools(config, &pools.addresses, report);
+    prefixes_over_pools(config, &pools.addresses, report);
 }
 
 /// Warns about lifetimes with which clients get what they do not use.
@@ -41,6 +51,8 @@ pub(super) fn lifetimes(statements: &[Statement], report: &mut Report) {
             (durations, "the address is")
         } else if let Meaning::Prefix(_, _, durations) = &declaration.meaning {
             (durations, "the prefix is")
+        } else if let Meaning::PrefixPool(_, durations) = &declaration.meaning {
+            (durations, "prefixes are")
         } else {
             continue;
         };
@@ -90,30 +102,81 @@ fn unusable(address: Ipv6Addr) -> Option<&'static str> {
     }
 }
 
-fn pools_overlap<'a>(pools: impl Iterator<Item = (&'a Pool, &'a &'a Block)>, report: &mut Report) {
-    let mut pools: Vec<_> = pools.collect();
-    pools.sort_by_key(|(pool, block)| (pool.first, block.name.span));
+/// The addresses that a pool has, and the statement that says so.
+struct Extent<'a> {
+    first: u128,
+    last: u128,
+    block: &'a Block,
+}
+
+fn extents<'a>(
+    bounds: impl Iterator<Item = (u128, u128)>,
+    blocks: &[&'a Block],
+) -> Vec<Extent<'a>> {
+    let pools = bounds.zip(blocks);
+    pools
+        .map(|((first, last), &block)| Extent { first, last, block })
+        .collect()
+}
+
+/// Of pools of one kind.
+fn pools_overlap(mut pools: Vec<Extent<'_>>, report: &mut Report) {
+    pools.sort_by_key(|pool| (pool.first, pool.block.name.span));
     // Of the pools before, the one that reaches furthest.
-    let mut before: Option<(&Pool, &Block)> = None;
-    for (pool, block) in pools {
-        if let Some((furthest, other)) = before
+    let mut before: Option<&Extent<'_>> = None;
+    for pool in &pools {
+        if let Some(furthest) = before
             && pool.first <= furthest.last
         {
-            let (earlier, later) = match other.name.span < block.name.span {
-                true => (furthest, pool),
-                false => (pool, furthest),
-            };
+            let (earlier, later) = in_file_order(furthest, pool);
             let found = format!(
                 "`pool {}` and `pool {}` both have {}",
-                earlier.name, later.name, pool.first
+                earlier.name.text,
+                later.name.text,
+                Ipv6Addr::from_bits(pool.first)
             );
-            let span = block.name.span.max(other.name.span);
-            report.warning(span, found, "let each address be in one of them");
+            report.warning(later.name.span, found, "let each address be in one of them");
         }
-        if before.is_none_or(|(furthest, _)| furthest.last < pool.last) {
-            before = Some((pool, block));
+        if before.is_none_or(|furthest| furthest.last < pool.last) {
+            before = Some(pool);
         }
     }
+}
+
+fn in_file_order<'a>(one: &Extent<'a>, other: &Extent<'a>) -> (&'a Block, &'a Block) {
+    match one.block.name.span < other.block.name.span {
+        true => (one.block, other.block),
+        false => (other.block, one.block),
+    }
+}
+
+/// Says what becomes of pools of prefixes that hold what others have: prefixes of hosts, addresses of other pools.
+fn prefix_pools(config: &Config, pools: &PoolBlocks<'_>, report: &mut Report) {
+    let mut kept = Runs::default();
+    let hosts = config.hosts.iter();
+    let reserved = hosts.flat_map(|it| it.prefixes.iter().chain(&it.addresses));
+    let reserved = reserved.map(|it| it.prefix.bounds());
+    for (first, last) in reserved.chain(config.pools.iter().map(bounds)) {
+        kept.insert(first, last);
+    }
+    for (pool, block) in config.prefix_pools.iter().zip(&pools.prefixes) {
+        let (first, last) = pool.prefix.bounds();
+        let name = &pool.name;
+        if free_part(pool.prefix, pool.length, first, &[&kept], |_| false).is_none() {
+            let found =
+                format!("all of `pool {name}` is in the prefixes of hosts and in other pools");
+            let remedy = "nobody gets a prefix from it: change its `prefixes`";
+            report.warning(block.name.span, found, remedy);
+        } else if kept.overlaps(first, last) {
+            let found = format!("`pool {name}` holds what hosts or other pools have");
+            let remedy = "that is not delegated from it; nothing needs to be done";
+            report.note(block.name.span, found, remedy);
+        }
+    }
+}
+
+fn bounds(pool: &Pool) -> (u128, u128) {
+    (pool.first.to_bits(), pool.last.to_bits())
 }
 
 fn host_alone(host: &Host, block: &Block, report: &mut Report) {
@@ -136,12 +199,13 @@ fn host_alone(host: &Host, block: &Block, report: &mut Report) {
     }
     let keyed = |it: &Declaration| matches!(it.meaning, Meaning::DelayedKey(..));
     let reserved = !host.addresses.is_empty() || !host.prefixes.is_empty();
-    if !reserved && host.pool.is_none() && !block.declarations.iter().any(keyed) {
+    let pooled = host.pool.is_some() || host.prefix_pool.is_some();
+    if !reserved && !pooled && !block.declarations.iter().any(keyed) {
         let found = format!("`host {}` has nothing for its client", name.text);
         report.warning(
             name.span,
             found,
-            "add `address`, `prefix` or `address-pool`",
+            "add `address`, `prefix`, `address-pool` or `prefix-pool`",
         );
     }
 }

@@ -38,6 +38,7 @@ impl<'a> Resolver<'a> {
             prefixes: Vec::new(),
             addresses: Vec::new(),
             pool: None,
+            prefix_pool: None,
             key: None,
         };
         let mut duid: Option<Span> = None;
@@ -73,7 +74,13 @@ impl<'a> Resolver<'a> {
                     if host.pool.is_some() {
                         self.last_counts(declaration);
                     }
-                    host.pool = self.pool_use(pool, durations);
+                    host.pool = self.address_pool(pool, durations);
+                }
+                Meaning::PrefixPool(pool, durations) => {
+                    if host.prefix_pool.is_some() {
+                        self.last_counts(declaration);
+                    }
+                    host.prefix_pool = self.prefix_pool(pool, durations);
                 }
                 Meaning::DelayedKey(name, required) => {
                     if std::mem::replace(&mut keyed, true) {
@@ -86,6 +93,7 @@ impl<'a> Resolver<'a> {
                 | Meaning::Allow(_)
                 | Meaning::Preference(_)
                 | Meaning::Range(..)
+                | Meaning::Prefixes(..)
                 | Meaning::ClientOnly => self.misplaced(declaration, block),
             }
         }
@@ -123,6 +131,15 @@ impl<'a> Resolver<'a> {
         durations: &Durations,
     ) -> Option<Reservation> {
         let lifetimes = self.lifetimes(durations);
+        let prefix = self.usable_prefix(word, length);
+        Some(Reservation {
+            prefix: prefix?,
+            lifetimes: lifetimes?,
+        })
+    }
+
+    /// A prefix that may be delegated.
+    pub(super) fn usable_prefix(&mut self, word: &Word, length: Number) -> Option<Prefix> {
         let address = self.usable_address(word);
         let length = self.number(length, "prefix length", 128)?;
         let address = address?;
@@ -132,10 +149,7 @@ impl<'a> Resolver<'a> {
             let remedy = format!("it counts as {prefix}");
             self.report.warning(word.span, found, remedy);
         }
-        Some(Reservation {
-            prefix,
-            lifetimes: lifetimes?,
-        })
+        Some(prefix)
     }
 
     pub(super) fn fixed_address(

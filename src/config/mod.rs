@@ -16,6 +16,7 @@ mod lex;
 mod model;
 mod options;
 mod parse;
+mod pools;
 mod render;
 mod resolve;
 mod secrecy;
@@ -28,7 +29,8 @@ pub(crate) use diagnostic::nearest;
 pub use diagnostic::{Diagnostic, LISTED_MAX, Severity};
 pub use excerpt::Excerpt;
 pub use model::{
-    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, Reservation,
+    Config, Host, Interface, Key, KeySecret, KeyUse, Lifetimes, Options, Pool, PoolUse, PrefixPool,
+    Reservation,
 };
 pub use render::{Look, render};
 
@@ -193,6 +195,12 @@ impl Loader<'_> {
                             "the configuration is empty",
                         );
                     }
+                    Err(error) if error.kind() == io::ErrorKind::IsADirectory => self.report.about(
+                        number,
+                        Severity::Error,
+                        "is a directory".to_owned(),
+                        "name a file; in a container, see that what is mounted there exists",
+                    ),
                     Err(error) => self.report.about(
                         number,
                         Severity::Error,

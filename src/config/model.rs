@@ -14,8 +14,10 @@ pub struct Config {
     pub interfaces: Vec<Interface>,
     /// The `host` statements, in file order; of two with one DUID the first counts.
     pub hosts: Vec<Host>,
-    /// The `pool` statements, in file order.
+    /// The `pool` statements that hold addresses, in file order.
     pub pools: Vec<Pool>,
+    /// The `pool` statements that hold prefixes, in file order.
+    pub prefix_pools: Vec<PrefixPool>,
     /// The `keyinfo` statements, in file order.
     pub keys: Vec<Key>,
 }
@@ -76,12 +78,14 @@ pub struct Interface {
     pub rapid_commit: bool,
     /// Where clients on this link get addresses from.
     pub pool: Option<PoolUse>,
+    /// Where clients whose messages come in here get prefixes from.
+    pub prefix_pool: Option<PoolUse>,
 }
 
 /// A pool and the lifetimes of what is drawn from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PoolUse {
-    /// The position in [`Config::pools`].
+    /// The position in [`Config::pools`], or in [`Config::prefix_pools`] for prefixes.
     pub pool: usize,
     /// The lifetimes of its leases.
     pub lifetimes: Lifetimes,
@@ -109,6 +113,8 @@ pub struct Host {
     pub addresses: Vec<Reservation>,
     /// Where the client gets further addresses from, instead of the pool of the interface.
     pub pool: Option<PoolUse>,
+    /// Where the client gets further prefixes from, instead of the pool of the interface.
+    pub prefix_pool: Option<PoolUse>,
     /// What the client's messages are authenticated with (RFC 3315 §21.4).
     pub key: Option<KeyUse>,
 }
@@ -156,7 +162,7 @@ pub struct Reservation {
     pub lifetimes: Lifetimes,
 }
 
-/// One `pool` statement: the addresses from `first` to `last`, both included.
+/// One `pool` of addresses: those from `first` to `last`, both included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pool {
     /// The name in the statement.
@@ -172,5 +178,24 @@ impl Pool {
     #[must_use]
     pub fn contains(&self, address: Ipv6Addr) -> bool {
         (self.first..=self.last).contains(&address)
+    }
+}
+
+/// One `pool` of prefixes: the parts of that length of one prefix.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrefixPool {
+    /// The name in the statement.
+    pub name: String,
+    /// The prefix that is divided.
+    pub prefix: Prefix,
+    /// The length of each part, not less than that of the whole.
+    pub length: u8,
+}
+
+impl PrefixPool {
+    /// Whether that is a part of the pool.
+    #[must_use]
+    pub fn contains(&self, part: Prefix) -> bool {
+        part.length() == self.length && self.prefix.contains(part.address())
     }
 }

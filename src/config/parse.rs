@@ -175,8 +175,20 @@ impl Parser<'_> {
                 self.at += 1;
                 Meaning::Range(first, self.word("an IPv6 address")?)
             }
+            DeclarationKey::Prefixes => {
+                let (address, length) = self.prefix()?;
+                if self.peek_word() != Some(LENGTH) {
+                    let remedy = "write `prefixes PREFIX/LENGTH length LENGTH`";
+                    return Err(self.expected("`length`", remedy));
+                }
+                self.at += 1;
+                Meaning::Prefixes(address, length, self.number("a prefix length")?)
+            }
             DeclarationKey::AddressPool => {
                 Meaning::AddressPool(self.word("the name of a pool")?, self.durations()?)
+            }
+            DeclarationKey::PrefixPool => {
+                Meaning::PrefixPool(self.word("the name of a pool")?, self.durations()?)
             }
         };
         Ok(Declaration {

@@ -4,12 +4,13 @@
 //! first counts. Where the original server crashes or falls silent on what it accepted, the statement is
 //! either given its plain meaning or refused with its place.
 //!
-//! Not here: `option` statements (`options`), `host` statements (`hosts`), what is right one by one and cannot
+//! Not here: `option` statements (`options`), `pool` statements (`pools`), `host` statements (`hosts`), what is right one by one and cannot
 //! work together (`futile`), `keyinfo` statements (`keys`), and what is for clients (`clients`).
 
 use super::ast::*;
 use super::diagnostic::{Report, Span, nearest, quoted};
-use super::model::{Config, Interface, Lifetimes, Pool, PoolUse};
+use super::model::{Config, Interface, Lifetimes};
+use super::pools::PoolId;
 use super::{Sources, futile, options};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
@@ -33,10 +34,7 @@ pub(super) fn resolve(
     let (keys, key_statements) = resolver.keys(statements);
     resolver.for_clients(statements);
     let pool_blocks = resolver.blocks(statements, BlockKind::Pool);
-    for (number, block) in pool_blocks.iter().enumerate() {
-        resolver.pools.insert(&block.name.text, number);
-    }
-    let pools = pool_blocks.iter().map(|it| resolver.pool(it)).collect();
+    let pools = resolver.pools(&pool_blocks);
     for block in resolver.blocks(statements, BlockKind::Profile) {
         resolver.profile(block);
     }
@@ -49,12 +47,13 @@ pub(super) fn resolve(
         options,
         interfaces,
         hosts,
-        pools,
+        pools: pools.addresses,
+        prefix_pools: pools.prefixes,
         keys,
     };
     if !resolver.report.has_errors() {
         resolver.unused_keys(&key_statements, &config.hosts);
-        futile::review(&config, &pool_blocks, &host_blocks, resolver.report);
+        futile::review(&config, &pools.blocks, &host_blocks, resolver.report);
     }
     config
 }
@@ -65,7 +64,7 @@ pub(super) struct Resolver<'a> {
     /// Some statement was skipped, so an undefined name may be the consequence of another mistake.
     pub(super) gaps: bool,
     pub(super) sources: &'a Sources<'a>,
-    pub(super) pools: BTreeMap<&'a str, usize>,
+    pub(super) pools: BTreeMap<&'a str, PoolId>,
     pub(super) keys: BTreeMap<&'a str, usize>,
     pub(super) authentications: BTreeSet<&'a str>,
     pub(super) associations: BTreeSet<(AssocKind, u64)>,
@@ -103,41 +102,6 @@ impl<'a> Resolver<'a> {
         );
     }
 
-    fn pool(&mut self, block: &'a Block) -> Pool {
-        let name = &block.name;
-        let mut range = None;
-        for declaration in &block.declarations {
-            let Meaning::Range(first, last) = &declaration.meaning else {
-                self.misplaced(declaration, block);
-                continue;
-            };
-            if range.is_some() {
-                self.last_counts(declaration);
-            }
-            let ends = (address(self.report, first), address(self.report, last));
-            range = Some((ends, first.span.to(last.span)));
-        }
-        let mut pool = Pool {
-            name: name.text.clone(),
-            first: Ipv6Addr::UNSPECIFIED,
-            last: Ipv6Addr::UNSPECIFIED,
-        };
-        match range {
-            Some(((Some(low), Some(high)), span)) if low > high => {
-                let found = format!("the range from {low} to {high} is upside down");
-                self.report.error(span, found, "exchange the two addresses");
-            }
-            Some(((Some(low), Some(high)), _)) => (pool.first, pool.last) = (low, high),
-            None if block.complete => {
-                let found = format!("`pool {}` has no `range`", name.text);
-                let remedy = "add `range FIRST to LAST;`";
-                self.report.error(name.span, found, remedy);
-            }
-            Some(_) | None => {}
-        }
-        pool
-    }
-
     fn profile(&mut self, block: &'a Block) {
         self.service(block);
         self.unused("profile", block.name.span);
@@ -162,6 +126,7 @@ impl<'a> Resolver<'a> {
             preference: None,
             rapid_commit: false,
             pool: None,
+            prefix_pool: None,
         };
         let mut authenticated = false;
         for declaration in &block.declarations {
@@ -176,7 +141,13 @@ impl<'a> Resolver<'a> {
                     if interface.pool.is_some() {
                         self.last_counts(declaration);
                     }
-                    interface.pool = self.pool_use(pool, durations);
+                    interface.pool = self.address_pool(pool, durations);
+                }
+                Meaning::PrefixPool(pool, durations) => {
+                    if interface.prefix_pool.is_some() {
+                        self.last_counts(declaration);
+                    }
+                    interface.prefix_pool = self.prefix_pool(pool, durations);
                 }
                 Meaning::Allow(item) => match &item.kind {
                     ItemKind::RapidCommit => interface.rapid_commit = true,
@@ -205,28 +176,11 @@ impl<'a> Resolver<'a> {
                 | Meaning::Address(..)
                 | Meaning::Prefix(..)
                 | Meaning::DelayedKey(..)
-                | Meaning::Range(..) => self.misplaced(declaration, block),
+                | Meaning::Range(..)
+                | Meaning::Prefixes(..) => self.misplaced(declaration, block),
             }
         }
         interface
-    }
-
-    pub(super) fn pool_use(&mut self, name: &Word, durations: &Durations) -> Option<PoolUse> {
-        let lifetimes = self.lifetimes(durations);
-        let Some(pool) = self.pools.get(name.text.as_str()).copied() else {
-            let what = format!("pool `{}`", name.text);
-            let remedy = self.suggest(&name.text, self.pools.keys());
-            self.undefined(name.span, &what, &remedy);
-            return None;
-        };
-        let lifetimes = lifetimes?;
-        if lifetimes.valid_secs == 0 {
-            let found = "with a valid lifetime of 0 nobody gets an address";
-            let span = place(durations.valid.unwrap_or(durations.preferred));
-            self.report
-                .warning(span, found, "write seconds or `infinity`");
-        }
-        Some(PoolUse { pool, lifetimes })
     }
 
     pub(super) fn suggest<'b>(
@@ -327,8 +281,8 @@ impl<'a> Resolver<'a> {
             | Meaning::Address(..)
             | Meaning::Prefix(..)
             | Meaning::DelayedKey(..) => "`host`",
-            Meaning::Range(..) => "`pool`",
-            Meaning::AddressPool(..) => "`interface` or `host`",
+            Meaning::Range(..) | Meaning::Prefixes(..) => "`pool`",
+            Meaning::AddressPool(..) | Meaning::PrefixPool(..) => "`interface` or `host`",
             Meaning::ClientOnly => "the configuration of a client",
         };
         self.report
@@ -339,7 +293,9 @@ impl<'a> Resolver<'a> {
 /// The words of a declaration that have to be addresses.
 fn addresses(declaration: &Declaration) -> impl Iterator<Item = &Word> {
     let words = match &declaration.meaning {
-        Meaning::Address(word, _) | Meaning::Prefix(word, ..) => [Some(word), None],
+        Meaning::Address(word, _) | Meaning::Prefix(word, ..) | Meaning::Prefixes(word, ..) => {
+            [Some(word), None]
+        }
         Meaning::Range(first, last) => [Some(first), Some(last)],
         Meaning::Send(_)
         | Meaning::Allow(_)
@@ -347,12 +303,13 @@ fn addresses(declaration: &Declaration) -> impl Iterator<Item = &Word> {
         | Meaning::Preference(_)
         | Meaning::DelayedKey(..)
         | Meaning::AddressPool(..)
+        | Meaning::PrefixPool(..)
         | Meaning::ClientOnly => [None, None],
     };
     words.into_iter().flatten()
 }
 
-fn place(duration: Duration) -> Span {
+pub(super) fn place(duration: Duration) -> Span {
     match duration {
         Duration::Infinity(span) => span,
         Duration::Seconds(number) => number.span,

@@ -15,7 +15,13 @@ const BLOCK: &[u8] = b"keyinfo";
 const SHOWN: [&[u8]; 2] = [b"realm", b"expire"];
 const NAME_OF_KEY: &[u8] = b"delayedkey";
 /// A word behind one of these is a name, be it what it may.
-const BEFORE_NAMES: [&[u8]; 4] = [b"address-pool", b"authentication", NAME_OF_KEY, b"key"];
+const BEFORE_NAMES: [&[u8]; 5] = [
+    b"address-pool",
+    b"prefix-pool",
+    b"authentication",
+    NAME_OF_KEY,
+    b"key",
+];
 
 /// A copy of the text, octet for octet, with `*` in place of secrets.
 pub(super) fn masked(text: &[u8]) -> Vec<u8> {

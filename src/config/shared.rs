@@ -7,6 +7,7 @@
 use super::ast::{Block, BlockKind, Meaning, Statement};
 use super::diagnostic::{Report, Span};
 use super::model::Config;
+use crate::lease::IaKind;
 use crate::wire::Duid;
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -66,29 +67,42 @@ pub(super) fn review(
             what: format!("`pool {}`", pool.name),
             first: pool.first,
             last: pool.last,
-            span: places.of_pool(kind, name),
+            span: places.of_pool(kind, name, IaKind::Na),
+        })
+    };
+    let prefix_pool = |owner, number: usize, kind, name| {
+        let pool = config.prefix_pools.get(number)?;
+        let (first, last) = pool.prefix.bounds();
+        Some(Share {
+            owner,
+            what: format!("`pool {}`", pool.name),
+            first: Ipv6Addr::from_bits(first),
+            last: Ipv6Addr::from_bits(last),
+            span: places.of_pool(kind, name, IaKind::Pd),
         })
     };
     let mut shares = Vec::new();
     let mut seen = Vec::new();
     for interface in &config.interfaces {
         let name = interface.name.as_str();
-        if served.contains(&interface.name)
-            && !seen.contains(&name)
-            && let Some(used) = interface.pool
-        {
+        if served.contains(&interface.name) && !seen.contains(&name) {
             seen.push(name);
-            let owner = Owner::Interface(name);
-            shares.extend(pool(owner, used.pool, BlockKind::Interface, name));
+            let (owner, kind) = (Owner::Interface(name), BlockKind::Interface);
+            let used = interface.pool;
+            shares.extend(used.and_then(|it| pool(owner, it.pool, kind, name)));
+            let used = interface.prefix_pool;
+            shares.extend(used.and_then(|it| prefix_pool(owner, it.pool, kind, name)));
         }
     }
     let mut reserved = Vec::new();
     for host in &config.hosts {
         let Some(duid) = host.duid else { continue };
         let owner = Owner::Client(duid, &host.name);
-        if let Some(used) = host.pool {
-            shares.extend(pool(owner, used.pool, BlockKind::Host, &host.name));
-        }
+        let kind = BlockKind::Host;
+        let used = host.pool;
+        shares.extend(used.and_then(|it| pool(owner, it.pool, kind, &host.name)));
+        let used = host.prefix_pool;
+        shares.extend(used.and_then(|it| prefix_pool(owner, it.pool, kind, &host.name)));
         for reservation in host.addresses.iter().chain(&host.prefixes) {
             let (first, last) = reservation.prefix.bounds();
             reserved.push(Share {
@@ -166,14 +180,19 @@ impl<'a> Places<'a> {
         Some(block.name.span)
     }
 
-    /// Where the statement names its pool; of several the last counts.
-    fn of_pool(&self, kind: BlockKind, name: &str) -> Option<Span> {
+    /// Where the statement names its pool of addresses or prefixes; of several the last counts.
+    fn of_pool(&self, kind: BlockKind, name: &str, of: IaKind) -> Option<Span> {
         let block = self.0.get(&(kind.keyword(), name))?;
         let named = block.declarations.iter().rev().find_map(|it| {
-            let Meaning::AddressPool(pool, _) = &it.meaning else {
+            if let Meaning::AddressPool(pool, _) = &it.meaning
+                && of == IaKind::Na
+            {
+                return Some(pool.span);
+            }
+            let Meaning::PrefixPool(pool, _) = &it.meaning else {
                 return None;
             };
-            Some(pool.span)
+            (of == IaKind::Pd).then_some(pool.span)
         });
         named.or(Some(block.name.span))
     }

@@ -1,4 +1,4 @@
-//! Which lease an IA gets: what belongs to the client's `host` statement first, then an address of a pool.
+//! Which lease an IA gets: what belongs to the client's `host` statement first, then an address or prefix of a pool.
 //!
 //! Not here: where in a pool (`lease::pool`), and T1 and T2 (`times`).
 
@@ -17,6 +17,9 @@ pub(super) struct Client<'a> {
     host: Option<&'a Host>,
     /// Where its addresses come from: the pool of its `host` statement, else that of the link.
     pool: Option<PoolUse>,
+    /// Where its prefixes come from: the pool of its `host` statement, else that of the interface. A prefix belongs
+    /// to no link, so clients of all relay agents get some.
+    prefix_pool: Option<PoolUse>,
 }
 
 impl<'a> Client<'a> {
@@ -40,7 +43,11 @@ impl<'a> Client<'a> {
 
     /// Whether anything is configured for IAs of that kind.
     pub(super) fn has_source(&self, kind: IaKind) -> bool {
-        self.reservations(kind).next().is_some() || (kind == IaKind::Na && self.pool.is_some())
+        let pool = match kind {
+            IaKind::Na => self.pool,
+            IaKind::Pd => self.prefix_pool,
+        };
+        self.reservations(kind).next().is_some() || pool.is_some()
     }
 }
 
@@ -53,19 +60,21 @@ impl Engine {
             .hosts
             .get(&duid)
             .and_then(|&index| self.config.hosts.get(index));
-        let of_link = self
-            .interface
-            .as_ref()
+        let interface = self.interface.as_ref();
+        let of_link = interface
             .and_then(|it| it.pool)
             .filter(|_| place == Place::Here);
+        let of_interface = interface.and_then(|it| it.prefix_pool);
+        let gives = |it: &PoolUse| it.lifetimes.valid_secs > 0;
         Ok(Client {
             duid,
             place,
             host,
-            pool: host
-                .and_then(|it| it.pool)
-                .or(of_link)
-                .filter(|it| it.lifetimes.valid_secs > 0),
+            pool: host.and_then(|it| it.pool).or(of_link).filter(gives),
+            prefix_pool: host
+                .and_then(|it| it.prefix_pool)
+                .or(of_interface)
+                .filter(gives),
         })
     }
 
@@ -103,7 +112,7 @@ impl Engine {
         bound
     }
 
-    /// What the binding keeps: something that is reserved for its client, else an address of the pool unless a
+    /// What the binding keeps: something that is reserved for its client, else what it has of the pool unless a
     /// reserved one is free. Several are left where the configuration took one away and gave it back; then it
     /// is the one that the client goes by, or the last that it was given.
     fn kept(
@@ -167,19 +176,28 @@ impl Engine {
         }
     }
 
-    /// The lifetimes of an address of the client's pool; `None` if it is not in the pool, or is kept from it.
+    /// The lifetimes of something of the client's pool; `None` if it is not in the pool, or is kept from it.
     fn pool_lifetimes(
         &self,
         client: &Client<'_>,
         key: &IaKey,
         prefix: Prefix,
     ) -> Option<Lifetimes> {
-        let pool_use = client.pool.filter(|_| key.kind == IaKind::Na)?;
-        let address = prefix.address();
-        let fits = self.is_in_pool(client, prefix)
-            && !is_reserved(address)
-            && !self.table.excluded().contains(address.to_bits());
-        fits.then_some(pool_use.lifetimes)
+        let (first, last) = prefix.bounds();
+        let excluded = self.table.excluded().overlaps(first, last);
+        let (pool_use, fits) = match key.kind {
+            IaKind::Na => {
+                let fits = self.is_in_pool(client, prefix) && !is_reserved(prefix.address());
+                (client.pool?, fits)
+            }
+            IaKind::Pd => {
+                let pool_use = client.prefix_pool?;
+                let pool = self.config.prefix_pools.get(pool_use.pool)?;
+                let fits = pool.contains(prefix) && !self.undelegated.overlaps(first, last);
+                (pool_use, fits)
+            }
+        };
+        (fits && !excluded).then_some(pool_use.lifetimes)
     }
 
     /// Whether an address lies in the pool that the client draws from.
@@ -259,14 +277,18 @@ impl Engine {
             .copied()
     }
 
-    /// The pool address for an IA: one that it lists, the one it had last, where its hash points.
+    /// What an IA gets of its pool: something that it lists, what it had last, where its hash points. Parts of a pool
+    /// of prefixes have one length, so a length that it asks for decides nothing (RFC 8168 §3.2).
     fn pick_from_pool(
         &self,
         client: &Client<'_>,
         ia: &QueryIa<'_>,
         draft: &Draft,
     ) -> Option<(Prefix, Lifetimes)> {
-        let pool_use = client.pool.filter(|_| ia.kind == IaKind::Na)?;
+        let pool_use = match ia.kind {
+            IaKind::Na => client.pool?,
+            IaKind::Pd => client.prefix_pool?,
+        };
         let key = ia.key(client.duid);
         let possible = |&prefix: &Prefix| {
             self.pool_lifetimes(client, &key, prefix).is_some()
@@ -279,14 +301,28 @@ impl Engine {
                 .map(Lease::prefix)
         };
         let wished = ia.leases().find(possible).or_else(had);
-        let prefix = wished.or_else(|| {
-            let pool = self.config.pools.get(pool_use.pool)?;
-            let range = (pool.first, pool.last);
-            let promised = |address| draft.promises(Prefix::host(address));
-            let unavailable = self.table.unavailable();
-            let found = self.placement.find(&key, range, unavailable, promised);
-            found.map(Prefix::host)
-        })?;
+        let prefix = wished.or_else(|| self.place_in_pool(&key, pool_use.pool, draft))?;
         Some((prefix, pool_use.lifetimes))
+    }
+
+    /// What is free in the pool of that number, from where the hash of the binding points.
+    fn place_in_pool(&self, key: &IaKey, pool: usize, draft: &Draft) -> Option<Prefix> {
+        let unavailable = self.table.unavailable();
+        match key.kind {
+            IaKind::Na => {
+                let pool = self.config.pools.get(pool)?;
+                let range = (pool.first, pool.last);
+                let promised = |address| draft.promises(Prefix::host(address));
+                let found = self.placement.find(key, range, unavailable, promised);
+                found.map(Prefix::host)
+            }
+            IaKind::Pd => {
+                let pool = self.config.prefix_pools.get(pool)?;
+                let parts = (pool.prefix, pool.length);
+                let unavailable = [unavailable, &self.undelegated];
+                let promised = |part| draft.promises(part);
+                self.placement.find_part(key, parts, &unavailable, promised)
+            }
+        }
     }
 }

@@ -88,6 +88,8 @@ pub struct Engine {
     hosts: HashMap<Duid, usize>,
     /// Prefixes whose addresses fit the link.
     on_link: Vec<Prefix>,
+    /// What no pool of prefixes delegates besides what is excluded from all pools.
+    undelegated: Runs,
     stateless: Stateless,
     keys: Authenticator,
     /// Whether changes cannot be made durable at present.
@@ -118,6 +120,7 @@ impl Engine {
             interface: None,
             hosts: HashMap::new(),
             on_link: Vec::new(),
+            undelegated: Runs::default(),
             read_only: false,
             draft: Draft::default(),
             counters: Counters::default(),
@@ -175,6 +178,15 @@ impl Engine {
                 Prefix::new(pool.first, u8::try_from(shared.min(64)).unwrap_or(64))
             }))
             .collect();
+        // What is in use on the link, or given address by address, is no prefix for anybody.
+        let own = self.link.addresses.iter();
+        let own = own.filter_map(|&(address, _)| Prefix::new(address, 64));
+        let pools = self.config.pools.iter();
+        let pools = pools.map(|it| (it.first.to_bits(), it.last.to_bits()));
+        self.undelegated = Runs::default();
+        for (first, last) in own.map(Prefix::bounds).chain(pools) {
+            self.undelegated.insert(first, last);
+        }
     }
 
     /// Decides on one arrival. The answer, if there is one, and the changes are behind those that the

@@ -11,7 +11,7 @@ pub mod table;
 
 pub use change::{Change, ChangeLog, LeaseState, Record, RecordError};
 pub use counter::{Fingerprint, ReplayCounter};
-pub use pool::{Placement, Secret, is_reserved};
+pub use pool::{Placement, Secret, free_part, is_reserved};
 pub use prefix::Prefix;
 pub use runs::Runs;
 pub use table::{Lease, LeaseTable, Replay};

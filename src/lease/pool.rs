@@ -1,4 +1,4 @@
-//! Finds the next free address of a pool.
+//! Finds the next free address of a pool, or the next free part of a prefix.
 //!
 //! The search starts where a keyed hash of (DUID, IA type, IAID) points (RFC 7943), so an address cannot be
 //! guessed and a client finds its old one again even if every record of it is lost. What is taken is kept
@@ -6,7 +6,7 @@
 //!
 //! Not here: who may draw from a pool (`engine::assign`) and for how long (`engine::times`).
 
-use super::{IaKey, IaKind, Runs};
+use super::{IaKey, IaKind, Prefix, Runs};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use std::fmt;
@@ -105,6 +105,56 @@ impl Placement {
         };
         search(start, last).or_else(|| search(first, start.checked_sub(1)?))
     }
+
+    /// The free part for this IA of that length of a prefix: the first one from where its hash points, going round at
+    /// the end.
+    ///
+    /// A part is free if nothing in it is in any of the sets that are unavailable; `promised` are the few prefixes
+    /// that the answer at hand gives out already.
+    #[must_use]
+    pub fn find_part(
+        &self,
+        key: &IaKey,
+        (whole, length): (Prefix, u8),
+        unavailable: &[&Runs],
+        promised: impl Fn(Prefix) -> bool,
+    ) -> Option<Prefix> {
+        let (first, last) = whole.bounds();
+        let start = self.start(key, first, last);
+        // From the first part again, because the one that the hash points into is half behind it.
+        free_part(whole, length, start, unavailable, &promised)
+            .or_else(|| free_part(whole, length, first, unavailable, &promised))
+    }
+}
+
+/// The first free part of that length of a prefix, from the one that holds the address `from` on. What is unavailable
+/// is passed over in whole runs.
+#[must_use]
+pub fn free_part(
+    whole: Prefix,
+    length: u8,
+    from: u128,
+    unavailable: &[&Runs],
+    promised: impl Fn(Prefix) -> bool,
+) -> Option<Prefix> {
+    let (_, last) = whole.bounds();
+    let mut inside = from;
+    while inside <= last {
+        let part = Prefix::new(Ipv6Addr::from_bits(inside), length)?;
+        let (start, end) = part.bounds();
+        let taken_to = unavailable
+            .iter()
+            .filter_map(|runs| runs.overlap_end(start, end))
+            .max();
+        inside = match taken_to {
+            // The next part that begins behind it.
+            Some(to) => Prefix::new(Ipv6Addr::from_bits(to), length)?.bounds().1,
+            None if promised(part) => end,
+            None => return Some(part),
+        }
+        .checked_add(1)?;
+    }
+    None
 }
 
 impl fmt::Debug for Placement {
@@ -233,6 +283,77 @@ mod tests {
         }
         for address in ["::1", "2001:db8::fdff:ffff:ffff:ff7f", "::200:5eff:ff00:0"] {
             assert!(!is_reserved(ip(address)), "{address}");
+        }
+    }
+
+    fn prefix(text: &str) -> Prefix {
+        let (address, length) = text.split_once('/').expect("a length");
+        Prefix::new(ip(address), length.parse().expect("a number")).expect("a prefix")
+    }
+
+    #[test]
+    fn every_part_of_a_prefix_is_found_before_it_is_exhausted() {
+        let whole = (prefix("2001:db8:8000::/52"), 56);
+        let mut taken = Runs::default();
+        let mut parts = HashSet::new();
+        for client in 0..16 {
+            let part = placement().find_part(&key(client), whole, &[&taken], |_| false);
+            let part = part.expect("a free part");
+            assert_eq!(
+                (part.length(), whole.0.contains(part.address())),
+                (56, true)
+            );
+            assert!(parts.insert(part));
+            taken.insert(part.bounds().0, part.bounds().1);
+        }
+        let find = |taken: &Runs| placement().find_part(&key(99), whole, &[taken], |_| false);
+        assert_eq!(find(&taken), None);
+        let freed = prefix("2001:db8:8000:300::/56");
+        taken.remove(freed.bounds().0, freed.bounds().1);
+        assert_eq!(find(&taken), Some(freed));
+        // One address is enough to keep it.
+        taken.insert(freed.bounds().0 + 5, freed.bounds().0 + 5);
+        assert_eq!(find(&taken), None);
+    }
+
+    #[test]
+    fn parts_are_passed_over_in_whole_runs_of_any_set() {
+        let whole = prefix("2001:db8::/32");
+        let (first, last) = whole.bounds();
+        let (mut one, mut other) = (Runs::default(), Runs::default());
+        one.insert(first, first + (1 << 90));
+        other.insert(first + (1 << 90), last - (1 << 64));
+        let find = |from| free_part(whole, 64, from, &[&one, &other], |_| false);
+        let left = prefix("2001:db8:ffff:ffff::/64");
+        assert_eq!(find(first), Some(left));
+        assert_eq!(find(last), Some(left));
+        other.insert(last, u128::MAX);
+        assert_eq!(
+            free_part(whole, 64, first, &[&one, &other], |_| false),
+            None
+        );
+    }
+
+    #[test]
+    fn parts_of_any_size_are_found() {
+        let none = Runs::default();
+        for (text, length) in [
+            ("::/0", 0),
+            ("::/0", 1),
+            ("::/0", 128),
+            ("2001:db8::/48", 48),
+        ] {
+            let whole = prefix(text);
+            let found = placement().find_part(&key(1), (whole, length), &[&none], |_| false);
+            assert_eq!(found.map(Prefix::length), Some(length));
+            let nothing = free_part(
+                prefix("2001:db8::/40"),
+                48,
+                0x2001_0db8 << 96,
+                &[&none],
+                |_| true,
+            );
+            assert_eq!(nothing, None);
         }
     }
 

@@ -74,16 +74,21 @@ impl Runs {
     /// Whether any number from `first` to `last` is in the set.
     #[must_use]
     pub fn overlaps(&self, first: u128, last: u128) -> bool {
-        self.runs
-            .range(..=last)
-            .next_back()
-            .is_some_and(|(_, &end)| end >= first)
+        self.overlap_end(first, last).is_some()
     }
 
     /// Whether that number is in the set.
     #[must_use]
     pub fn contains(&self, number: u128) -> bool {
         self.overlaps(number, number)
+    }
+
+    /// The last number of the last run that has a number from `first` to `last`; `None` if there is none. It may lie
+    /// behind `last`.
+    #[must_use]
+    pub fn overlap_end(&self, first: u128, last: u128) -> Option<u128> {
+        let (_, &end) = self.runs.range(..=last).next_back()?;
+        (end >= first).then_some(end)
     }
 
     /// The lowest number from `number` on that is not in the set; `None` if there is none.
@@ -168,6 +173,10 @@ mod tests {
                     prop_assert_eq!(runs.next_gap(number), gap);
                     let overlaps = set.range(number..=number + 3).next().is_some();
                     prop_assert_eq!(runs.overlaps(number, number + 3), overlaps);
+                    let end = set.range(number..=number + 3).next_back().map(|&last| {
+                        (last..).find(|next| !set.contains(&(next + 1))).expect("an end")
+                    });
+                    prop_assert_eq!(runs.overlap_end(number, number + 3), end);
                     let within = runs.within(number, number + 9).flat_map(|(first, last)| first..=last);
                     prop_assert!(within.eq(set.range(number..=number + 9).copied()));
                 }

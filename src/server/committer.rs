@@ -247,6 +247,7 @@ mod tests {
                 preference: None,
                 rapid_commit: false,
                 pool: Some(PoolUse { pool: 0, lifetimes }),
+                prefix_pool: None,
             }],
             pools: vec![Pool {
                 name: "lan".to_owned(),

@@ -8,6 +8,7 @@
 //!
 //! Here is what the interfaces share: signals, commands, word of links (`links`), and when the server is ready.
 
+pub mod addresses;
 mod batch;
 mod committer;
 mod container;
@@ -185,7 +186,7 @@ impl Server {
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
-        process::heed_hangups().map_err(system("await SIGHUP"))?;
+        process::heed_signals().map_err(system("await signals"))?;
         // From here on it says that it serves, and may be told to end.
         let mut tasks = JoinSet::new();
         for (served, (engine, store)) in served.iter_mut().zip(parts) {
@@ -234,7 +235,8 @@ impl Server {
                 changed = changes.next(&mut served) => {
                     let readdressed = changed.map_err(system("listen for changes of links"))?;
                     readiness.look(&served);
-                    if readdressed && reading.follows_addresses {
+                    if readdressed && (reading.is_outdated)() {
+                        tracing::info!("the addresses have changed, and with them what is given");
                         reload.start();
                     }
                 }

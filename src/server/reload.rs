@@ -11,13 +11,13 @@ pub(super) const ORIGIN: &str = "server6_reload";
 /// Reads the configuration as it is now and logs what there is to say about it; `None` if it cannot be used.
 pub type ReadConfig = dyn Fn() -> Option<Config> + Send + Sync;
 
-/// How the configuration is read while the server runs.
+/// How the configuration is read anew.
 #[derive(Clone)]
 pub struct Reading {
-    /// Reads it as it is now.
+    /// Reads it.
     pub read: Arc<ReadConfig>,
-    /// What it says depends on the addresses of the interfaces, so that it is read anew when they change.
-    pub follows_addresses: bool,
+    /// Whether it depends on the addresses of the interfaces, and those have changed since it was read.
+    pub is_outdated: Arc<dyn Fn() -> bool + Send + Sync>,
 }
 
 pub(super) struct Reload {

@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Record, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Record, Replay, Timestamp,
 };
 use dhcp6s::store::{Journal, LeaseStore};
 use dhcp6s::wire::Duid;

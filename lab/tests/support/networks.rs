@@ -3,7 +3,7 @@
 
 use std::net::Ipv6Addr;
 
-use dhcp6s::config::{Config, Host, Interface, Lifetimes, Pool, PoolUse, Reservation};
+use dhcp6s::config::{Config, Host, Interface, Lifetimes, Pool, PoolUse, PrefixPool, Reservation};
 use dhcp6s::lease::Prefix;
 use dhcp6s::wire::Duid;
 
@@ -48,7 +48,8 @@ fn lifetimes(preferred_secs: u32, valid_secs: u32) -> Lifetimes {
     }
 }
 
-/// Twelve pool addresses for fourteen clients, some of which are hosts with addresses inside the pool.
+/// Twelve pool addresses and fewer prefixes for fourteen clients, some of which are hosts with addresses and prefixes
+/// inside the pools.
 pub(crate) fn config(random: &mut Random) -> Config {
     let pool = PoolUse {
         pool: 0,
@@ -60,6 +61,7 @@ pub(crate) fn config(random: &mut Random) -> Config {
         prefixes: reservations(prefixes, valid),
         addresses: reservations(addresses, valid),
         pool: None,
+        prefix_pool: None,
         key: None,
     };
     let reserved = ["2001:db8:1::13"];
@@ -69,6 +71,7 @@ pub(crate) fn config(random: &mut Random) -> Config {
             preference: None,
             rapid_commit: random.one_in(2),
             pool: Some(pool),
+            prefix_pool: Some(pool),
         }],
         hosts: vec![
             host(
@@ -90,7 +93,16 @@ pub(crate) fn config(random: &mut Random) -> Config {
             first: ip("2001:db8:1::10"),
             last: ip("2001:db8:1::1b"),
         }],
+        prefix_pools: vec![parts("2001:db8:d00::", 53, 56)],
         ..Config::default()
+    }
+}
+
+fn parts(address: &str, whole: u8, length: u8) -> PrefixPool {
+    PrefixPool {
+        name: format!("parts{length}"),
+        prefix: Prefix::new(ip(address), whole).expect("a prefix"),
+        length,
     }
 }
 
@@ -116,6 +128,11 @@ pub(crate) fn another(random: &mut Random) -> Config {
         range("2001:db8:1::10", "2001:db8:1::1b"),
         range("2001:db8:1::14", "2001:db8:1::1f"),
         range("2001:db8:2::10", "2001:db8:2::1b"),
+    ];
+    let prefix_pools = vec![
+        parts("2001:db8:d00::", 53, 56),
+        parts("2001:db8:d00::", 55, 64),
+        parts("2001:db8:d04::", 54, 56),
     ];
     let pool = |random: &mut Random| {
         let pool = usize::try_from(random.below(4)).expect("few pools");
@@ -152,6 +169,7 @@ pub(crate) fn another(random: &mut Random) -> Config {
             prefixes: some(&prefixes),
             addresses: some(&addresses),
             pool: pool(random).filter(|_| random.one_in(3)),
+            prefix_pool: pool(random).filter(|_| random.one_in(3)),
             key: None,
         });
     }
@@ -160,6 +178,7 @@ pub(crate) fn another(random: &mut Random) -> Config {
         preference: None,
         rapid_commit: random.one_in(2),
         pool: pool(random),
+        prefix_pool: pool(random),
     };
     Config {
         interfaces: if random.one_in(8) {
@@ -169,6 +188,7 @@ pub(crate) fn another(random: &mut Random) -> Config {
         },
         hosts,
         pools,
+        prefix_pools,
         ..Config::default()
     }
 }

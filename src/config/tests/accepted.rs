@@ -65,7 +65,8 @@ fn an_interface_draws_from_a_pool_that_is_defined_later() {
             name: "sv0".to_owned(),
             preference: None,
             rapid_commit: false,
-            pool
+            pool,
+            prefix_pool: None,
         }]
     );
     let [pool] = config.pools.as_slice() else {

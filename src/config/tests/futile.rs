@@ -122,8 +122,8 @@ fn a_host_that_no_client_can_be_is_warned_about() {
             "F:1:6: warning: `host a` has no `duid`; it is about no client",
             "F:2:15: warning: the DUID 00:01 is shorter than that of any client; write at least 3 \
              octets",
-            "F:3:6: warning: `host c` has nothing for its client; add `address`, `prefix` or \
-             `address-pool`",
+            "F:3:6: warning: `host c` has nothing for its client; add `address`, `prefix`, `address-pool` or \
+             `prefix-pool`",
             "F:4:6: warning: `host d` has no `duid`; it is about no client",
         ],
     );

@@ -4,6 +4,7 @@ mod accepted;
 mod futile;
 mod keys;
 mod limits;
+mod prefixes;
 mod recovery;
 mod refused;
 mod shared;

@@ -46,6 +46,23 @@ fn a_pool_is_of_one_interface_alone() {
 }
 
 #[test]
+fn a_pool_of_prefixes_is_of_one_interface_alone() {
+    let pools = "pool x { prefixes 2001:db8:8000::/40 length 56; };
+pool y { prefixes 2001:db8:8000::/48 length 56; };
+interface e0 { prefix-pool x 10; };";
+    let with = |second| found(&format!("{pools}\n{second}"), &["e0", "e1"]);
+    is_one(
+        &with("interface e1 { prefix-pool x 10; };"),
+        "F:4:28: `interface e0` and `interface e1` both give `pool x`",
+    );
+    is_one(
+        &with("interface e1 { prefix-pool y 10; };"),
+        "which both have 2001:db8:8000::",
+    );
+    assert_eq!(with("interface e1 { };"), [""; 0]);
+}
+
+#[test]
 fn pools_of_two_interfaces_have_nothing_in_common() {
     let text = |second| {
         format!(

@@ -24,7 +24,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Damage, OpenError};
+pub use error::{Damage, Holder, OpenError};
 pub use replay::{Cut, Recovery};
 
 use super::{Error, LeaseStore};

@@ -43,9 +43,13 @@ impl Scene<'_> {
             addresses_of: &|_| Some(Vec::new()),
             now: config::utc(Timestamp(0)),
         };
-        config::load(NAME, &sources)
+        let config = config::load(NAME, &sources)
             .map(|loaded| loaded.config)
-            .map_err(|_| NotExpressible("the configuration is a mistake on purpose".to_owned()))
+            .map_err(|_| NotExpressible("the configuration is a mistake on purpose".to_owned()))?;
+        match config.prefix_pools.is_empty() {
+            true => Ok(config),
+            false => Err(NotExpressible("pools of prefixes".to_owned())),
+        }
     }
 }
 
