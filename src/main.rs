@@ -156,6 +156,7 @@ fn serve(
     }
     let confinement = confine(&Needs {
         read: reading.files(),
+        read_alone: reading.files_of_others(),
         write: directories(arguments),
         remove: pid_file.as_ref().map(PidFile::path),
     });

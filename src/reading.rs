@@ -76,9 +76,20 @@ impl Reading {
     #[must_use]
     pub fn files(&self) -> Vec<PathBuf> {
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        let names =
-            std::iter::once(self.arguments.config_file()).chain(files.iter().map(String::as_str));
+        let read = files.iter().filter(|it| *it != NO_FILE);
+        let first = std::iter::once(self.arguments.config_file());
+        let names = first.chain(read.map(String::as_str));
         names.filter_map(|it| self.resolve(it).ok()).collect()
+    }
+
+    /// The files of the machine that are read where there is no configuration.
+    #[must_use]
+    pub fn files_of_others(&self) -> Vec<PathBuf> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        match files.iter().any(|it| it == NO_FILE) {
+            true => surroundings::RESOLVERS.map(PathBuf::from).into(),
+            false => Vec::new(),
+        }
     }
 
     /// From now on only what lies below these folders can be read, which is said where something else should be.
@@ -129,7 +140,7 @@ impl Reading {
             return Ok(None);
         }
         drop(files);
-        surroundings::unconfigured(&self.arguments, Path::new(path))
+        surroundings::unconfigured(&self.arguments, Path::new(path), again)
     }
 
     fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {

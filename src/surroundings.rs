@@ -6,7 +6,7 @@
 use crate::cli::Arguments;
 use crate::config::read_bounded;
 use crate::lease::Prefix;
-use crate::server::{addresses, links};
+use crate::server::links;
 use crate::unconfigured::{
     Known, LEN_MAX, PoolWish, Resolvers, Unconfigured, make, read_resolv_conf, subnets,
 };
@@ -18,6 +18,9 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where systemd-resolved says which servers it asks, while `/etc/resolv.conf` names its stub alone.
 const RESOLVED_CONF: &str = "/run/systemd/resolve/resolv.conf";
 
+/// Where resolvers are found.
+pub const RESOLVERS: [&str; 2] = [RESOLV_CONF, RESOLVED_CONF];
+
 /// The /64s that clients of each served interface can have addresses of.
 pub type Subnets = Vec<(String, Vec<Prefix>)>;
 
@@ -26,7 +29,11 @@ pub type Subnets = Vec<(String, Vec<Prefix>)>;
 ///
 /// # Errors
 /// The command line asks for what cannot be, in one line with the remedy.
-pub fn unconfigured(arguments: &Arguments, path: &Path) -> Result<Option<Unconfigured>, String> {
+pub fn unconfigured(
+    arguments: &Arguments,
+    path: &Path,
+    again: bool,
+) -> Result<Option<Unconfigured>, String> {
     let wishes = arguments.wishes();
     if let Some(file) = &arguments.config {
         return match wishes.is_empty() {
@@ -64,6 +71,12 @@ pub fn unconfigured(arguments: &Arguments, path: &Path) -> Result<Option<Unconfi
         _ => {}
     }
     let (resolv_conf, resolvers) = resolvers(interfaces);
+    let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    if again && resolvers.as_ref().is_err_and(is_denied) {
+        return Err(format!(
+            "{resolv_conf} is another file than at the start, which this server may not read; restart it"
+        ));
+    }
     let resolvers = resolvers.as_ref().map_err(ToString::to_string);
     Ok(Some(make(&Known {
         links: &links_of(interfaces),
@@ -80,7 +93,7 @@ pub fn unconfigured(arguments: &Arguments, path: &Path) -> Result<Option<Unconfi
 pub fn links_of(interfaces: &[String]) -> Subnets {
     let of = |name: &String| {
         // One that is not there has none yet.
-        let own = addresses::own(name).unwrap_or_default();
+        let own = links::own_addresses(name);
         (name.clone(), subnets(&own))
     };
     interfaces.iter().map(of).collect()

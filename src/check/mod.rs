@@ -26,7 +26,7 @@ use std::process::ExitCode;
 pub fn run(arguments: &Arguments) -> ExitCode {
     let mut tally = Tally::default();
     let file = arguments.config_file();
-    let made = match surroundings::unconfigured(arguments, Path::new(file)) {
+    let made = match surroundings::unconfigured(arguments, Path::new(file), false) {
         Ok(made) => made,
         Err(mistake) => {
             tally.complain(Severity::Error, &mistake);

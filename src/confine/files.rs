@@ -17,6 +17,8 @@ const LINKS_MAX: usize = 40;
 pub(super) struct Rules {
     /// Folders.
     pub(super) readable: Vec<PathBuf>,
+    /// Files.
+    alone: Vec<PathBuf>,
     writable: Vec<PathBuf>,
     removable: Option<PathBuf>,
 }
@@ -29,6 +31,7 @@ impl Rules {
         let removable = needs.remove.clone();
         Self {
             readable,
+            alone: needs.read_alone.clone(),
             writable: needs.write.clone(),
             // What is no file, `/dev/null` for one, is not removed.
             removable: removable.filter(|it| fs::symlink_metadata(it).is_ok_and(|it| it.is_file())),
@@ -79,6 +82,7 @@ impl Rules {
             | AccessFs::ReadDir;
         let mut rules = Vec::new();
         rules.extend(self.readable.iter().map(|it| (it.as_path(), read)));
+        rules.extend(self.alone.iter().map(|it| (it.as_path(), read)));
         rules.extend(self.writable.iter().map(|it| (it.as_path(), write)));
         if let Some(file) = &self.removable {
             // It is read before, for it may be another's by then.

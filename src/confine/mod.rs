@@ -36,6 +36,9 @@ pub struct Needs {
     /// The files that are read again at a reload, by the names that they were found by. Whatever else lies in the
     /// same folders may be read, too, for files are replaced by others of the same name.
     pub read: Vec<PathBuf>,
+    /// Files that are read again although what else lies in their folders is none of ours. One that is replaced by
+    /// another of the same name is out of reach.
+    pub read_alone: Vec<PathBuf>,
     /// Folders in which files are made, written and removed.
     pub write: Vec<PathBuf>,
     /// A file that is removed at the end.

@@ -46,6 +46,7 @@ impl Bench {
     /// Does something in a thread that is confined to what a server with these files needs.
     fn confined<T: Send>(&self, work: impl FnOnce(&Self, Confinement) -> T + Send) -> T {
         let needs = Needs {
+            read_alone: Vec::new(),
             read: vec![self.config.clone()],
             write: vec![self.leases.clone()],
             remove: Some(self.pid.clone()),

@@ -8,7 +8,6 @@
 //!
 //! Here is what the interfaces share: signals, commands, word of links (`links`), and when the server is ready.
 
-pub mod addresses;
 mod batch;
 mod committer;
 mod container;

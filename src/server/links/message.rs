@@ -66,6 +66,10 @@ pub(super) struct Address {
     pub(super) address: Ipv6Addr,
     pub(super) length: u8,
     pub(super) state: State,
+    /// Its preferred lifetime has passed.
+    pub(super) deprecated: bool,
+    /// It stays until somebody removes it: no router advertisement can end it.
+    pub(super) permanent: bool,
 }
 
 /// What duplicate address detection has to say about an address (RFC 4862 §5.4).
@@ -279,6 +283,8 @@ fn address(body: &[u8]) -> Option<(u32, Address)> {
         address: own.or(other)?,
         length,
         state,
+        deprecated: has(libc::IFA_F_DEPRECATED),
+        permanent: has(libc::IFA_F_PERMANENT),
     };
     Some((u32::from_ne_bytes([i0, i1, i2, i3]), address))
 }
@@ -422,6 +428,7 @@ mod tests {
         let peer = attribute(IFA_ADDRESS, &[9; 16]);
         for (flags, state) in [
             (libc::IFA_F_PERMANENT, State::Usable),
+            (libc::IFA_F_DEPRECATED, State::Usable),
             (libc::IFA_F_TENTATIVE, State::Tentative),
             (
                 libc::IFA_F_TENTATIVE | libc::IFA_F_OPTIMISTIC,
@@ -438,6 +445,8 @@ mod tests {
                 address,
                 length,
                 state,
+                deprecated: flags == libc::IFA_F_DEPRECATED,
+                permanent: flags == libc::IFA_F_PERMANENT,
             };
             let told = Message::Address(3, read);
             assert_eq!(only(&framed(libc::RTM_NEWADDR, 0, &body)), told);

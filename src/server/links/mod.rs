@@ -13,6 +13,7 @@ mod table;
 mod tests;
 
 use crate::config::Addresses;
+use crate::unconfigured::OwnAddress;
 use message::{Message, Request, request};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -70,6 +71,16 @@ pub fn addresses(name: &str) -> Option<Addresses> {
     let watch = Watch::open().ok()?;
     let index = watch.table.index(name)?;
     Some(watch.table.link(name, index)?.addresses)
+}
+
+/// The addresses that an interface has now, usable or not; none if there is none of that name.
+#[must_use]
+pub fn own_addresses(name: &str) -> Vec<OwnAddress> {
+    let own = || {
+        let watch = Watch::open().ok()?;
+        Some(watch.table.own(watch.table.index(name)?))
+    };
+    own().unwrap_or_default()
 }
 
 /// What the kernel has told so far.

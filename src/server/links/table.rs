@@ -2,6 +2,7 @@
 
 use super::message::{Address, Interface, Ipv6, Message, State};
 use crate::engine::Link;
+use crate::unconfigured::OwnAddress;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::Ipv6Addr;
@@ -149,6 +150,19 @@ impl Table {
             addresses: usable.iter().map(|it| (it.address, it.length)).collect(),
             claimed: claimed.iter().map(|it| it.address).collect(),
         })
+    }
+
+    /// The addresses of the interface with that index, whatever their state.
+    pub(super) fn own(&self, index: u32) -> Vec<OwnAddress> {
+        let entry = self.links.get(&index);
+        let all = entry.into_iter().flat_map(|it| it.addresses.values());
+        all.map(|it| OwnAddress {
+            address: it.address,
+            length: it.length,
+            in_use: it.state == State::Usable && !it.deprecated,
+            permanent: it.permanent,
+        })
+        .collect()
     }
 
     /// What an interface waits for, if anything; `None` while that is being found out.

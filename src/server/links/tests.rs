@@ -37,6 +37,8 @@ fn address(index: u32, address: Ipv6Addr, state: State) -> Message {
             address,
             length,
             state,
+            deprecated: false,
+            permanent: true,
         },
     )
 }
