@@ -20,22 +20,23 @@ pub fn remedy(error: &(dyn Error + 'static)) -> Option<String> {
     let (path, refusal) = refused(error)?;
     let (place, found) = nearest(path)?;
     let shown = place.display();
-    let kind = refusal.kind();
-    if kind == ErrorKind::ReadOnlyFilesystem {
+    let is = |kinds: &[ErrorKind]| kinds.contains(&refusal.kind());
+    if is(&[ErrorKind::ReadOnlyFilesystem]) {
         return Some(format!(
             "{shown} is mounted read-only: mount a volume there that can be written to, or name another place with \
              --leases and --duid"
         ));
     }
-    if [ErrorKind::NotADirectory, ErrorKind::AlreadyExists].contains(&kind) {
-        let text = "is a file where a folder has to be: move it away, or name a folder";
-        return (!found.is_dir()).then(|| format!("{shown} {text}"));
+    if is(&[ErrorKind::NotADirectory, ErrorKind::AlreadyExists]) && !found.is_dir() {
+        return Some(format!(
+            "{shown} is a file where a folder has to be: move it away, or name a folder"
+        ));
     }
-    if kind == ErrorKind::PermissionDenied {
+    if is(&[ErrorKind::PermissionDenied]) {
         return Some(permission(place, &found));
     }
-    let no_room = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded].contains(&kind);
-    no_room.then(|| format!("make room for {shown}"))
+    is(&[ErrorKind::StorageFull, ErrorKind::QuotaExceeded])
+        .then(|| format!("make room for {shown}"))
 }
 
 /// The file that something was tried with, and what the system said.

@@ -206,7 +206,7 @@ fn a_used_port_is_one_line() {
         .namespace
         .run(|| UdpSocket::bind("[::]:547"))
         .expect("a socket");
-    let this = std::fs::read_to_string("/proc/self/comm").expect("a name");
+    let this = fs::read_to_string("/proc/self/comm").expect("a name");
     let holder = format!("process {} ({})", std::process::id(), this.trim_end());
     is_one_line(&bench.refusal(&["-f", "lo"]), &["547", "taken", &holder]);
     drop(other);

@@ -183,16 +183,15 @@ impl<'a> Places<'a> {
     /// Where the statement names its pool of addresses or prefixes; of several the last counts.
     fn of_pool(&self, kind: BlockKind, name: &str, of: IaKind) -> Option<Span> {
         let block = self.0.get(&(kind.keyword(), name))?;
-        let named = block.declarations.iter().rev().find_map(|it| {
-            if let Meaning::AddressPool(pool, _) = &it.meaning
-                && of == IaKind::Na
-            {
-                return Some(pool.span);
+        let mut declared = block.declarations.iter().rev();
+        let named = declared.find_map(|it| {
+            if let Meaning::AddressPool(pool, _) = &it.meaning {
+                return (of == IaKind::Na).then_some(pool.span);
             }
-            let Meaning::PrefixPool(pool, _) = &it.meaning else {
-                return None;
-            };
-            (of == IaKind::Pd).then_some(pool.span)
+            if let Meaning::PrefixPool(pool, _) = &it.meaning {
+                return (of == IaKind::Pd).then_some(pool.span);
+            }
+            None
         });
         named.or(Some(block.name.span))
     }

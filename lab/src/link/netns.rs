@@ -183,6 +183,33 @@ impl Namespace {
             .map_err(|errno| Error::system(format!("mount on {}", place.display()), errno))
         })
     }
+
+    /// Lets programs of this namespace write in a folder of the machine as if it were theirs: what they write goes to
+    /// the folder `changes`, which has to be in memory, and the machine's stays as it is.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn keep_apart(&self, folder: &Path, changes: &Path) -> Result<(), Error> {
+        let (folder, changes) = (folder.to_owned(), changes.to_owned());
+        self.run(move || {
+            let (upper, work) = (changes.join("upper"), changes.join("work"));
+            let failed = |source| Error::system(format!("keep {} apart", folder.display()), source);
+            for it in [&upper, &work] {
+                fs::create_dir_all(it).map_err(failed)?;
+            }
+            let [lower, upper, work] = [&folder, &upper, &work].map(|it| it.display().to_string());
+            let layers = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+            // Marks on files are trusted ones for root, and those of a user in a user namespace (overlay, kernel 5.11).
+            let overlay = |marks: &str| {
+                let options = format!("{layers}{marks}");
+                let kind = Some("overlay");
+                mount(kind, &folder, kind, MsFlags::empty(), Some(&*options))
+            };
+            overlay("")
+                .or_else(|_| overlay(",userxattr"))
+                .map_err(|errno| failed(errno.into()))
+        })
+    }
 }
 
 impl Drop for Namespace {
