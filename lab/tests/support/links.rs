@@ -22,14 +22,24 @@ pub(crate) const LINK_LOCAL: &str = "fe80::ff:fe00:a";
 pub(crate) struct Bench {
     pub(crate) host: Namespace,
     pub(crate) clients: Namespace,
+    /// The port of clients, which all of them share.
+    socket: UdpSocket,
     pub(crate) folder: TempDir,
 }
 
 impl Bench {
     pub(crate) fn new() -> Option<Self> {
-        crate::support::can_run(&[]).then(|| Self {
+        if !crate::support::can_run(&[]) {
+            return None;
+        }
+        let clients = Namespace::new().expect("a namespace");
+        let socket = clients
+            .run(|| UdpSocket::bind("[::]:546"))
+            .expect("a socket");
+        Some(Self {
             host: Namespace::new().expect("a namespace"),
-            clients: Namespace::new().expect("a namespace"),
+            clients,
+            socket,
             folder: temporary_folder().expect("a folder"),
         })
     }
@@ -118,9 +128,9 @@ impl Bench {
     /// Sends a message of a client at the other end of that interface; returns the answer.
     pub(crate) fn ask(&self, interface: &'static str, message: &[u8]) -> Vec<u8> {
         let message = message.to_vec();
+        let socket = self.socket.try_clone().expect("a socket");
         let answer = self.clients.run(move || {
             let index = nix::net::if_::if_nametoindex(interface)?;
-            let socket = UdpSocket::bind("[::]:546")?;
             socket.set_read_timeout(Some(PATIENCE))?;
             let group = "ff02::1:2".parse().expect("an address");
             socket.send_to(&message, SocketAddrV6::new(group, 547, 0, index))?;
