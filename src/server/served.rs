@@ -98,13 +98,14 @@ impl Served {
     /// Does what has to be done, after which `watch` knows how things are. After a survey the interface may be
     /// another one with the same index, which has joined no groups. Says whether the addresses are others now.
     pub(super) fn take(&mut self, steps: Vec<Step>, surveyed: bool, watch: &Watch) -> bool {
-        let mut readdressed = false;
+        let (mut readdressed, mut replaced) = (false, false);
         for step in steps {
             match step {
                 // It is bound below, when it is known that it has not gone again.
                 Step::Attach(_) => {}
                 Step::Detach => {
                     self.socket = None;
+                    replaced = true;
                     self.order(Order::Detach);
                 }
                 Step::Renamed(called) => {
@@ -127,7 +128,9 @@ impl Served {
             Some(reason) => Some(Condition::Refused(reason)),
             None => self.condition_now(watch),
         };
-        if let Some(condition) = condition.filter(|it| *it != self.condition) {
+        let is_news =
+            |it: &Condition| *it != self.condition || (replaced && *it == Condition::Ready);
+        if let Some(condition) = condition.filter(is_news) {
             self.settle(condition);
         }
         readdressed
