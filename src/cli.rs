@@ -26,7 +26,7 @@ const DUID_FILE: &str = "/var/lib/dhcpv6/dhcp6s_duid";
 /// Each interface has a directory of its own here, for each is served by a process of its own.
 const LEASES: &str = "/var/lib/dhcpv6/leases";
 
-const ABOUT: &str = "A DHCPv6 server for one interface: addresses, delegated prefixes and options.";
+const ABOUT: &str = "A DHCPv6 server: addresses, delegated prefixes and options.";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -37,6 +37,7 @@ Examples:
   dhcp6s --check -c ./test.conf      say what is wrong with a configuration, and what it does
   dhcp6s -fD -c ./test.conf eth0     try a configuration, with every detail
   dhcp6s -fd --leases memory eth0    keep no leases over a restart
+  dhcp6s --wait eth0 eth1            serve two links, and wait for those that are not there yet
 
 Files:
   dhcp6s.conf    what clients get. With this much, clients get addresses and a DNS server:
@@ -47,7 +48,8 @@ Files:
                  /etc/resolv.conf, and what --pool and --pd say.
   dhcp6s_duid    the name that clients know the server by. Created at the first start; keep it, and
                  dhcp6s_secret beside it, when the server moves.
-  leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there.
+  leases/eth0    what was promised to clients on eth0. Nothing is promised before it is there. With
+                 --leases DIR it is in DIR, or in DIR/eth0 where several interfaces are served.
   dhcp6sctlkey   the key shared with dhcp6ctl: a secret in base64 on the first line. Without it
                  nobody can command the server, and it opens no port.
                    (umask 077; head -c 16 /dev/urandom | base64 >/etc/wide-dhcpv6/dhcp6sctlkey)
@@ -58,8 +60,15 @@ Signals:
   HUP            read the configuration again; with a mistake in it, the old one stays in force. A
                  failure is always logged, success with -d.
 
-Several interfaces are served by several processes, each with its own -P, and its own -p if there is
-a control key.
+Links:
+  An interface that exists and cannot be served yet is waited for: down, without carrier, without a
+  link-local address, or with one that is being checked or belongs to another host. The log says
+  for what, and so does `dhcp6ctl health`. One that does not exist ends the start, unless --wait is
+  given; later it is waited for in any case. In the background the command returns when the server
+  runs, or with --wait-ready when clients can be answered on every interface.
+
+Several interfaces have the configuration in common, and nothing else: each has leases of its own,
+so they must not share a pool.
 
 Exit status: 0 when the server was told to end or runs in the background; 1 when it could not start
 or had to give up, with the reason on standard error or in the log. With --check, 1 if the
@@ -147,6 +156,17 @@ pub enum Leases {
     Memory,
 }
 
+impl Leases {
+    /// The directory, if there is one.
+    #[must_use]
+    pub fn directory(self) -> Option<PathBuf> {
+        match self {
+            Self::Directory(path) => Some(path),
+            Self::Memory => None,
+        }
+    }
+}
+
 /// DNS servers stand both on the command line and in the configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("-n and `option domain-name-servers` both name DNS servers; remove -n")]
@@ -230,6 +250,15 @@ impl Arguments {
                 Leases::Directory(directory.join(interface))
             }
             Some(told) => told.clone(),
+        }
+    }
+
+    /// The directory that the operator names for leases, that of all interfaces.
+    #[must_use]
+    pub fn lease_directory(&self) -> Option<&Path> {
+        match &self.leases {
+            Some(Leases::Directory(directory)) => Some(directory),
+            Some(Leases::Memory) | None => None,
         }
     }
 

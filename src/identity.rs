@@ -53,15 +53,6 @@ pub enum Error {
     /// The system does not say what interfaces there are.
     #[error("cannot list the interfaces: {0}")]
     Interfaces(io::Error),
-    /// There is nothing to make a DUID of.
-    #[error(
-        "no interface has a hardware address to make a DUID of; copy the DUID file of another \
-         server that is out of use to {path}"
-    )]
-    NoHardwareAddress {
-        /// The DUID file.
-        path: PathBuf,
-    },
 }
 
 /// The name of the file with the secret.
@@ -70,6 +61,8 @@ const SECRET_FILE: &str = "dhcp6s_secret";
 const DUID_EPOCH_SECS: u64 = 946_684_800;
 /// DUID type 1, DUID-LLT (RFC 9915 §11.2).
 const DUID_LLT: u16 = 1;
+/// DUID type 4, DUID-UUID (RFC 9915 §11.5).
+const DUID_UUID: u16 = 4;
 /// The hardware type of Ethernet, in the kernel and in DUIDs alike.
 const ETHERNET: u16 = 1;
 
@@ -78,10 +71,10 @@ impl Identity {
     ///
     /// # Errors
     /// Either cannot be read or created, or is damaged.
-    pub fn load_or_create(duid_file: &Path, served_interface: &str) -> Result<Self, Error> {
+    pub fn load_or_create(duid_file: &Path, served: &[String]) -> Result<Self, Error> {
         let duid = match read_duid(duid_file)? {
             Some(duid) => duid,
-            None => create_duid(duid_file, served_interface)?,
+            None => create_duid(duid_file, served)?,
         };
         let secret_file = duid_file.with_file_name(SECRET_FILE);
         let secret = match read_secret(&secret_file)? {
@@ -116,17 +109,21 @@ fn read_duid(path: &Path) -> Result<Option<Duid>, Error> {
     }
 }
 
-fn create_duid(path: &Path, served_interface: &str) -> Result<Duid, Error> {
+fn create_duid(path: &Path, served: &[String]) -> Result<Duid, Error> {
     let interfaces = interfaces()?;
-    let hardware = hardware_address(&interfaces, served_interface).ok_or_else(|| {
-        Error::NoHardwareAddress {
-            path: path.to_owned(),
+    let octets = match hardware_address(&interfaces, served) {
+        Some(hardware) => {
+            let now = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default();
+            duid_octets(now.as_secs(), hardware)
         }
-    })?;
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let octets = duid_octets(now.as_secs(), hardware);
+        None => {
+            let mut random = [0; 16];
+            getrandom::fill(&mut random).map_err(Error::Random)?;
+            uuid_octets(random)
+        }
+    };
     let length = u16::try_from(octets.len()).unwrap_or_default();
     create(path, 0o644, &[&length.to_ne_bytes()[..], &octets].concat())?;
     // Another process may have been first: what counts is what the file holds now.
@@ -290,8 +287,8 @@ fn interfaces() -> Result<Vec<Hardware>, Error> {
 }
 
 /// The first Ethernet interface in the order of the kernel, whichever is served, so that all servers of a
-/// host have one name; else the served one.
-fn hardware_address<'a>(interfaces: &'a [Hardware], served: &str) -> Option<&'a Hardware> {
+/// host have one name; else the first that is served.
+fn hardware_address<'a>(interfaces: &'a [Hardware], served: &[String]) -> Option<&'a Hardware> {
     let usable = || {
         interfaces
             .iter()
@@ -300,7 +297,7 @@ fn hardware_address<'a>(interfaces: &'a [Hardware], served: &str) -> Option<&'a 
     usable()
         .filter(|interface| interface.kind == ETHERNET)
         .min_by_key(|interface| interface.index)
-        .or_else(|| usable().find(|interface| interface.name == served))
+        .or_else(|| usable().find(|interface| served.contains(&interface.name)))
 }
 
 /// A DUID-LLT (RFC 9915 §11.2).
@@ -312,6 +309,15 @@ fn duid_octets(unix_secs: u64, hardware: &Hardware) -> Vec<u8> {
     octets.extend(time);
     octets.extend(hardware.address);
     octets
+}
+
+/// A DUID-UUID (RFC 9915 §11.5) of a UUID that chance has made (RFC 9562 §5.4), for a machine whose interfaces are still
+/// to come or have no hardware addresses.
+fn uuid_octets(mut random: [u8; 16]) -> Vec<u8> {
+    let [_, _, _, _, _, _, version, _, variant, ..] = &mut random;
+    *version = *version & 0x0f | 0x40;
+    *variant = *variant & 0x3f | 0x80;
+    [&DUID_UUID.to_be_bytes()[..], &random].concat()
 }
 
 #[cfg(test)]
@@ -342,7 +348,7 @@ mod tests {
             b"junk",
         ];
         let (_directory, path) = file(&text.concat());
-        let identity = Identity::load_or_create(&path, "lo").expect("an identity");
+        let identity = Identity::load_or_create(&path, &[]).expect("an identity");
         assert_eq!(
             identity.duid.to_string(),
             "00:01:00:01:09:09:09:09:02:00:00:00:00:01"
@@ -367,7 +373,7 @@ mod tests {
         let empty = 0_u16.to_ne_bytes();
         for octets in [&[][..], &[1], &empty, &cut, &long, &[0xff; 40]] {
             let (_directory, path) = file(octets);
-            let error = Identity::load_or_create(&path, "lo")
+            let error = Identity::load_or_create(&path, &[])
                 .expect_err("damaged")
                 .to_string();
             assert!(error.starts_with(&path.display().to_string()), "{error}");
@@ -384,15 +390,15 @@ mod tests {
     #[test]
     fn the_secret_is_made_once_and_for_the_owner_alone() {
         let (directory, path) = file(&[&3_u16.to_ne_bytes()[..], &[7; 3]].concat());
-        let first = Identity::load_or_create(&path, "lo").expect("an identity");
-        let second = Identity::load_or_create(&path, "lo").expect("an identity");
+        let first = Identity::load_or_create(&path, &[]).expect("an identity");
+        let second = Identity::load_or_create(&path, &[]).expect("an identity");
         assert_eq!(first.secret.as_bytes(), second.secret.as_bytes());
         assert_ne!(first.secret.as_bytes(), &[0; 32]);
         let secret = directory.path().join(SECRET_FILE);
         let mode = fs::metadata(&secret).expect("a file").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::write(&secret, [1; 33]).expect("written");
-        let error = Identity::load_or_create(&path, "lo")
+        let error = Identity::load_or_create(&path, &[])
             .expect_err("damaged")
             .to_string();
         assert!(error.contains("is not 32 octets long"), "{error}");
@@ -462,13 +468,30 @@ mod tests {
             hardware("eth0", 2, ETHERNET, 2),
             hardware("ib0", 4, 32, 4),
         ];
-        assert_eq!(hardware_address(&interfaces, "eth1"), Some(&interfaces[2]));
         assert_eq!(
-            hardware_address(&interfaces[3..], "ib0"),
+            hardware_address(&interfaces, &["eth1".to_owned()]),
+            Some(&interfaces[2])
+        );
+        assert_eq!(
+            hardware_address(&interfaces[3..], &["ib0".to_owned()]),
             Some(&interfaces[3])
         );
-        assert_eq!(hardware_address(&interfaces[3..], "ib1"), None);
-        assert_eq!(hardware_address(&interfaces[..1], "lo"), None);
+        assert_eq!(
+            hardware_address(&interfaces[3..], &["ib1".to_owned()]),
+            None
+        );
+        assert_eq!(hardware_address(&interfaces[..1], &["lo".to_owned()]), None);
+    }
+
+    #[test]
+    fn without_any_address_a_new_duid_is_made_by_chance() {
+        for octet in [0, 0xff] {
+            let octets = uuid_octets([octet; 16]);
+            assert_eq!(octets.len(), 18);
+            assert_eq!(octets.get(..3), Some(&[0, 4, octet][..]));
+            assert_eq!(octets[8] >> 4, 4, "the version");
+            assert_eq!(octets[10] >> 6, 2, "the variant");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 pub mod check;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod control;
 pub mod ctl;
 pub mod diagnostics;
@@ -14,6 +15,7 @@ pub mod identity;
 pub mod lease;
 pub mod logging;
 pub mod reading;
+pub mod remedy;
 pub mod secret;
 pub mod server;
 pub mod store;

@@ -83,6 +83,8 @@ pub fn start(
         }
     };
     tracing::subscriber::set_global_default(subscriber(sink, verbosity))?;
+    // The C library reads the time zone once, and later may not be able to.
+    let _ = LocalTime::now();
     std::panic::set_hook(Box::new(trace_of));
     Ok(())
 }

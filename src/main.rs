@@ -3,19 +3,22 @@
 use dhcp6s::check;
 use dhcp6s::cli::{Arguments, Leases};
 use dhcp6s::config::Config;
+use dhcp6s::confine::{Needs, confine};
 use dhcp6s::control::Listener;
 use dhcp6s::diagnostics;
 use dhcp6s::engine::Engine;
 use dhcp6s::identity::Identity;
-use dhcp6s::lease::LeaseTable;
+use dhcp6s::lease::{LeaseTable, Replay};
 use dhcp6s::logging::{self, Destination};
 use dhcp6s::reading::{Findings, Reading};
+use dhcp6s::remedy::remedy;
 use dhcp6s::server::process::{self, Detached, PidFile, Role};
-use dhcp6s::server::{self, Server, links};
-use dhcp6s::store::{Journal, LeaseStore, Volatile};
+use dhcp6s::server::{self, Parts, Server, When, links};
+use dhcp6s::store::{Journal, LeaseStore, Volatile, layout};
 use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -27,10 +30,12 @@ fn main() -> ExitCode {
     if arguments.check {
         return check::run(&arguments);
     }
-    if let Err(error) = process::hold_hangups() {
-        complain(&format!("cannot hold back SIGHUP: {error}"));
+    if let Err(error) = process::hold_signals() {
+        complain(&format!("cannot hold back signals: {error}"));
         return ExitCode::FAILURE;
     }
+    let stays = process::is_first() && !arguments.foreground;
+    arguments.foreground |= stays;
     let program = std::env::args_os()
         .next()
         .unwrap_or_else(|| OsString::from("dhcp6s"));
@@ -42,6 +47,11 @@ fn main() -> ExitCode {
     if let Err(error) = logging::start(destination, arguments.verbosity()) {
         complain(&error.to_string());
         return ExitCode::FAILURE;
+    }
+    if stays {
+        tracing::info!(
+            "staying in the foreground, logging to standard error: this is process 1, and a container ends with it"
+        );
     }
     let reading = Reading::new(&arguments);
     let config = match prepare(&mut arguments, &reading) {
@@ -69,11 +79,8 @@ fn main() -> ExitCode {
 /// has been said.
 fn prepare(arguments: &mut Arguments, reading: &Reading) -> Result<Config, Option<String>> {
     let one = |error: &dyn Error| Some(error.to_string());
-    if let Some(name) = arguments
-        .interfaces
-        .iter()
-        .find(|it| links::index(it).is_none())
-    {
+    let missing = |it: &&String| !arguments.wait && links::index(it).is_none();
+    if let Some(name) = arguments.interfaces.iter().find(missing) {
         let (name, there) = (name.clone(), links::names());
         if !arguments.foreground {
             tracing::error!(
@@ -124,23 +131,45 @@ fn without_file(arguments: &Arguments, said: &[String]) {
 fn serve(
     arguments: &Arguments,
     config: Config,
-    reading: Reading,
+    mut reading: Reading,
     detached: Option<Detached>,
 ) -> ExitCode {
-    let (server, control, engine, store) = match build(arguments, config) {
-        Ok(parts) => parts,
+    let (server, control, parts) = match build(arguments, &config) {
+        Ok(built) => built,
         Err(error) => return give_up(detached, &*error),
     };
+    if arguments.wait_ready {
+        for (interface, reason) in server.waiting() {
+            complain(&format!("waiting for {interface}: {reason}"));
+        }
+    }
     // Only now is it sure that the file does not belong to another server that runs.
     let pid_file = PidFile::create(&arguments.pid_file)
         .inspect_err(|error| {
             tracing::warn!("cannot write {}: {error}", arguments.pid_file.display());
         })
         .ok();
+    if process::is_first()
+        && let Err(error) = process::forget_orphans()
+    {
+        tracing::warn!("processes that end in this container may not be cleaned up: {error}");
+    }
+    let confinement = confine(&Needs {
+        read: reading.files(),
+        write: directories(arguments),
+        remove: pid_file.as_ref().map(PidFile::path),
+    });
+    if let Some(readable) = confinement.readable {
+        reading.keep_to(readable);
+    }
     let ready = || {
         if let Some(Err(error)) = detached.map(Detached::ready) {
             tracing::warn!("cannot let go of standard error: {error}");
         }
+    };
+    let when = match arguments.wait_ready {
+        true => When::AllReady,
+        false => When::Running,
     };
     let reading = Arc::new(reading);
     let again = Arc::clone(&reading);
@@ -148,7 +177,7 @@ fn serve(
         read: Arc::new(move || again.again()),
         is_outdated: Arc::new(move || reading.is_outdated()),
     };
-    let outcome = server.run(engine, store, control, reading, ready);
+    let outcome = server.run(parts, control, reading, (when, ready));
     drop(pid_file);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -159,44 +188,64 @@ fn serve(
     }
 }
 
-type Parts = (Server, Listener, Engine, Box<dyn LeaseStore>);
-
-/// Everything that the server runs on, in the order in which a mistake is cheapest.
-fn build(arguments: &Arguments, config: Config) -> Result<Parts, Box<dyn Error>> {
-    let interface = match arguments.interfaces.as_slice() {
-        [interface] => interface,
-        _ => return Err("serves one interface for now; start a process for each".into()),
-    };
-    let identity = Identity::load_or_create(&arguments.duid, interface)
-        .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
-    let server = Server::bind(interface)?;
-    let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
-    let mut table = LeaseTable::default();
-    let store: Box<dyn LeaseStore> = match &arguments.leases(interface) {
-        Leases::Memory => Box::new(Volatile),
-        Leases::Directory(path) => {
-            let journal = Journal::open(path, |record| table.replay(record))?;
-            let recovery = journal.recovery();
-            for cut in &recovery.cuts {
-                tracing::warn!("{cut}");
-            }
-            let (leases, records) = (table.len(), recovery.records);
-            tracing::info!("leases in force or remembered: {leases}, read from {records} records");
-            Box::new(journal)
-        }
-    };
-    let link = server.link()?;
-    let engine = Engine::new(identity.duid, &identity.secret, config, link, table);
-    Ok((server, control, engine, store))
+/// Where leases are kept on disk.
+fn directories(arguments: &Arguments) -> Vec<PathBuf> {
+    let interfaces = arguments.interfaces.iter();
+    let leases = interfaces.map(|it| arguments.leases(it));
+    leases.filter_map(Leases::directory).collect()
 }
 
-fn give_up(detached: Option<Detached>, error: &(impl Error + ?Sized)) -> ExitCode {
+type Built = (Server, Listener, Vec<Parts>);
+
+/// Everything that the server runs on, in the order in which a mistake is cheapest.
+fn build(arguments: &Arguments, config: &Config) -> Result<Built, Box<dyn Error>> {
+    let identity = Identity::load_or_create(&arguments.duid, &arguments.interfaces)
+        .inspect_err(|_| tracing::error!(origin = "server6_init", "failed to get a DUID"))?;
+    let server = Server::bind(&arguments.interfaces, arguments.wait)?;
+    let control = Listener::open(&arguments.control_key, &arguments.control_port)?;
+    if let Some(directory) = arguments.lease_directory() {
+        layout::look(directory, &arguments.interfaces)?;
+    }
+    let mut parts: Vec<Parts> = Vec::new();
+    for link in server.links() {
+        let (store, table) = open(&arguments.leases(&link.name))?;
+        let (duid, secret) = (identity.duid, &identity.secret);
+        let engine = Engine::new(duid, secret, config.clone(), link, table);
+        parts.push((engine, store));
+    }
+    Ok((server, control, parts))
+}
+
+type Opened = (Box<dyn LeaseStore>, LeaseTable);
+
+/// Opens the store of one interface, and reads the leases that it holds.
+fn open(leases: &Leases) -> Result<Opened, Box<dyn Error>> {
+    let Leases::Directory(path) = leases else {
+        return Ok((Box::new(Volatile), LeaseTable::default()));
+    };
+    let mut replay = Replay::default();
+    let journal = Journal::open(path, |record| replay.take(record))?;
+    let table = replay.finish();
+    let recovery = journal.recovery();
+    for cut in &recovery.cuts {
+        tracing::warn!("{cut}");
+    }
+    let (leases, records) = (table.len(), recovery.records);
+    tracing::info!("leases in force or remembered: {leases}, read from {records} records");
+    Ok((Box::new(journal), table))
+}
+
+fn give_up(detached: Option<Detached>, error: &(dyn Error + 'static)) -> ExitCode {
+    let error = match remedy(error) {
+        Some(help) => format!("{error}; {help}"),
+        None => error.to_string(),
+    };
     match detached {
         Some(detached) => {
             tracing::error!("{error}");
             detached.fail(&format!("dhcp6s: {error}"));
         }
-        None => complain(&error.to_string()),
+        None => complain(&error),
     }
     ExitCode::FAILURE
 }

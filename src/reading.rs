@@ -11,6 +11,7 @@ use crate::diagnostics;
 use crate::server::links;
 use crate::surroundings::{self, Subnets};
 use crate::unconfigured::{PoolWish, Unconfigured};
+use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -44,10 +45,14 @@ pub struct Reading {
     arguments: Arguments,
     /// Where the server was started; unknown if that directory was gone by then.
     directory: Option<PathBuf>,
+    /// The one that the server was started in, as everywhere in the process: it is not looked up again.
+    zone: TimeZone,
     /// The files that the configuration in force is made of.
     files: Mutex<Vec<String>>,
     /// The prefixes of the interfaces that it is made of; `None` if it does not depend on any.
     subnets: Mutex<Option<Subnets>>,
+    /// The folders below which files can be read, if that does not go everywhere.
+    readable: Option<Vec<PathBuf>>,
 }
 
 /// What the text is called that takes the place of a configuration file.
@@ -60,9 +65,25 @@ impl Reading {
         Self {
             arguments: arguments.clone(),
             directory: std::env::current_dir().ok(),
+            zone: TimeZone::system(),
             files: Mutex::default(),
             subnets: Mutex::default(),
+            readable: None,
         }
+    }
+
+    /// The files that the configuration was read from, and the first one also if it is missing.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        let names =
+            std::iter::once(self.arguments.config_file()).chain(files.iter().map(String::as_str));
+        names.filter_map(|it| self.resolve(it).ok()).collect()
+    }
+
+    /// From now on only what lies below these folders can be read, which is said where something else should be.
+    pub fn keep_to(&mut self, readable: Vec<PathBuf>) {
+        self.readable = Some(readable);
     }
 
     /// Reads it for the first time. A missing file is an empty configuration, with a warning; if the command line names
@@ -124,20 +145,21 @@ impl Reading {
             Some(_) => NO_FILE,
             None => self.arguments.config_file(),
         };
+        let waits = self.arguments.wait;
         let sources = Sources {
             read: &|path| match &made {
                 Some(made) if path == NO_FILE => Ok(made.text.clone().into_bytes()),
-                _ => config::read_bounded(File::open(self.resolve(path)?)?),
+                _ => config::read_bounded(self.open(path)?),
             },
-            // The one that is served may be away just now, and is waited for.
+            // One that is served may be away just now, and is waited for; with --wait, so may any be.
             interface_exists: &|name| {
-                served.iter().any(|it| it == name) || links::index(name).is_some()
+                waits || served.iter().any(|it| it == name) || links::index(name).is_some()
             },
             addresses_of: &|name| Some(links::addresses(name).unwrap_or_default()),
-            now: jiff::ZonedDateTime::now(),
+            now: jiff::Timestamp::now().to_zoned_datetime(self.zone.clone()),
         };
         let mut findings = Findings::default();
-        let loaded = config::load(path, &sources).map_err(|found| Findings {
+        let loaded = config::load_for(path, &sources, served).map_err(|found| Findings {
             in_files: found,
             ..Findings::default()
         })?;
@@ -172,6 +194,25 @@ impl Reading {
         Ok((config, findings))
     }
 
+    fn open(&self, name: &str) -> io::Result<File> {
+        let path = self.resolve(name)?;
+        File::open(&path).map_err(|error| match &self.readable {
+            Some(readable) if error.kind() == io::ErrorKind::PermissionDenied => {
+                // A path that is not known in full is left to what the system said.
+                let real = path.canonicalize().unwrap_or_default();
+                let within = readable.iter().any(|it| {
+                    let folder = it.canonicalize();
+                    folder.is_ok_and(|folder| real.starts_with(folder))
+                });
+                match real.is_absolute() && !within {
+                    true => io::Error::new(error.kind(), elsewhere(readable)),
+                    false => error,
+                }
+            }
+            _ => error,
+        })
+    }
+
     /// The path that a name stands for.
     fn resolve(&self, name: &str) -> io::Result<PathBuf> {
         match &self.directory {
@@ -180,4 +221,13 @@ impl Reading {
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
+}
+
+/// Why a running server cannot read a file, and what to do.
+fn elsewhere(readable: &[PathBuf]) -> String {
+    let folders: Vec<_> = readable.iter().map(|it| it.display().to_string()).collect();
+    let folders = folders.join(", ");
+    format!(
+        "a running server reads only below the folders that it knew at its start ({folders}); restart it to add others"
+    )
 }

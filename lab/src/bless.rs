@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 
 use crate::player;
+use crate::plural::counted;
 use crate::report::hunks;
 use crate::rig::bench;
 use crate::run::load;
@@ -191,7 +192,11 @@ fn ask(answers: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<Answer> {
 }
 
 fn summary(scenarios: usize, accepted: usize, open: usize) -> String {
-    format!("\n{scenarios} scenarios, {accepted} snapshots made, {open} not\n")
+    let (scenarios, accepted) = (
+        counted(scenarios, "scenario"),
+        counted(accepted, "snapshot"),
+    );
+    format!("\n{scenarios}, {accepted} made, {open} not\n")
 }
 
 /// The message of the commit that is to be made.
@@ -260,7 +265,7 @@ mod tests {
         assert!(text.contains("- → first\n"), "{text}");
         assert!(text.contains("+ ← server  Reply"), "{text}");
         assert!(
-            text.contains("2 scenarios, 1 snapshots made, 1 not\n"),
+            text.contains("2 scenarios, 1 snapshot made, 1 not\n"),
             "{text}"
         );
         let (status, text) = bless(&folder, None, "y\n");

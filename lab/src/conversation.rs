@@ -5,6 +5,7 @@
 //! in the capture among them.
 
 use std::collections::HashMap;
+use std::net::Ipv6Addr;
 use std::time::Duration;
 
 use crate::capture::{Capture, Packet};
@@ -101,12 +102,18 @@ pub fn sort(capture: &Capture) -> Vec<Conversation<'_>> {
             messages: Vec::new(),
         })
         .collect();
+    let mut addressees = Addressees::of(&conversations);
     let mut index_of = HashMap::new();
     for packet in &capture.packets {
         let tree = dissect::message(&packet.datagram.payload);
         let known = place.get(&packet.number).copied();
-        let (client, answers, repeats) =
-            known.unwrap_or_else(|| (addressee(&mut conversations, packet, &tree), None, None));
+        let (client, answers, repeats) = known.unwrap_or_else(|| {
+            (
+                addressees.find(&mut conversations, packet, &tree),
+                None,
+                None,
+            )
+        });
         let conversation = &mut conversations[client];
         let index = |number: Option<usize>| number.and_then(|it| index_of.get(&it)).copied();
         let said = Said {
@@ -133,24 +140,57 @@ pub fn sort(capture: &Capture) -> Vec<Conversation<'_>> {
     conversations
 }
 
-/// The client that an answer is for whose question is not in the capture; it is added if it is not heard.
-fn addressee(conversations: &mut Vec<Conversation<'_>>, packet: &Packet, tree: &Message) -> usize {
-    let duid = client_id(tree.core()).unwrap_or_default();
-    let address = *packet.datagram.destination.ip();
-    let same = |it: &Conversation<'_>| {
-        it.party.link == packet.link
-            && match duid.is_empty() {
-                true => it.party.address == address,
-                false => it.party.duid == duid,
-            }
-    };
-    conversations.iter().position(same).unwrap_or_else(|| {
-        let unheard = conversations.iter().filter(|it| !it.heard).count();
-        let name = match unheard {
-            0 => "unheard".to_owned(),
-            more => format!("unheard-{}", more + 1),
+/// Whom answers are for whose questions are not in the capture: by link, and by DUID or by address.
+struct Addressees {
+    by_duid: HashMap<(String, Vec<u8>), usize>,
+    by_address: HashMap<(String, Ipv6Addr), usize>,
+    unheard: usize,
+}
+
+impl Addressees {
+    fn of(conversations: &[Conversation<'_>]) -> Self {
+        let mut all = Self {
+            by_duid: HashMap::new(),
+            by_address: HashMap::new(),
+            unheard: 0,
         };
+        for (index, conversation) in conversations.iter().enumerate() {
+            all.add(index, &conversation.party);
+        }
+        all
+    }
+
+    /// Of several on one link, the first counts.
+    fn add(&mut self, index: usize, party: &Party) {
+        let link = || party.link.clone();
+        let by_duid = self.by_duid.entry((link(), party.duid.clone()));
+        by_duid.or_insert(index);
+        let by_address = self.by_address.entry((link(), party.address));
+        by_address.or_insert(index);
+    }
+
+    /// The client that an answer is for; it is added if it is not heard.
+    fn find(
+        &mut self,
+        conversations: &mut Vec<Conversation<'_>>,
+        packet: &Packet,
+        tree: &Message,
+    ) -> usize {
+        let duid = client_id(tree.core()).unwrap_or_default();
+        let address = *packet.datagram.destination.ip();
         let link = packet.link.clone();
+        let known = match duid.is_empty() {
+            true => self.by_address.get(&(link.clone(), address)),
+            false => self.by_duid.get(&(link.clone(), duid.clone())),
+        };
+        if let Some(known) = known {
+            return *known;
+        }
+        self.unheard += 1;
+        let name = match self.unheard {
+            1 => "unheard".to_owned(),
+            number => format!("unheard-{number}"),
+        };
         let party = Party {
             name,
             duid,
@@ -158,13 +198,14 @@ fn addressee(conversations: &mut Vec<Conversation<'_>>, packet: &Packet, tree: &
             path: Vec::new(),
             address,
         };
+        self.add(conversations.len(), &party);
         conversations.push(Conversation {
             party,
             heard: false,
             messages: Vec::new(),
         });
         conversations.len() - 1
-    })
+    }
 }
 
 /// An IA of a message.
@@ -186,7 +227,7 @@ pub struct Ia<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Lease {
     /// The address, or the prefix without its length.
-    pub address: std::net::Ipv6Addr,
+    pub address: Ipv6Addr,
     /// The length of the prefix; 128 of an address.
     pub length: u8,
     /// The preferred lifetime, in seconds.

@@ -4,12 +4,13 @@
 //! our server says why it drops a message, silence is enough.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::Ipv6Addr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::link;
+use crate::link::{self, rootless};
 use crate::player::{self, Played};
 use crate::program;
 use crate::rig::live::Live;
@@ -103,6 +104,18 @@ pub fn image(name: &str) -> Result<Program, Unusable> {
     }
 }
 
+/// Whether this user can run a server.
+///
+/// # Errors
+/// The server takes more than root in a user namespace has.
+pub fn runs_here(program: &Program) -> Result<(), Unusable> {
+    if program.product() == Product::Dnsmasq && rootless::is_confined() {
+        let text = "dnsmasq cannot run here: it sets its groups when it starts, which only root may: run this as root";
+        return Err(Unusable::Missing(text.to_owned()));
+    }
+    Ok(())
+}
+
 fn program_of(product: Product, path: PathBuf) -> Program {
     if product == Product::Dhcp6s {
         return Program::Binary(path);
@@ -115,6 +128,13 @@ fn check(path: &Path) -> Result<(), Unusable> {
     let reason = match fs::metadata(path) {
         Ok(it) if it.is_file() && it.permissions().mode() & 0o111 != 0 => return Ok(()),
         Ok(_) => "it is no program".to_owned(),
+        Err(error) if error.kind() == ErrorKind::NotFound && path.components().count() == 1 => {
+            let words = Product::ALL.map(Product::word);
+            format!(
+                "there is no such file, and no server is called so; the lab knows {}",
+                words.join(", ")
+            )
+        }
         Err(error) => error.to_string(),
     };
     Err(Unusable::NoProgram {
@@ -230,6 +250,20 @@ mod tests {
         );
         let error = named(Path::new("/nonexistent")).expect_err("there is none");
         assert!(matches!(error, Unusable::NoProgram { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_word_that_nobody_knows_is_told_with_those_that_are_known() {
+        let error = named(Path::new("nosuch")).expect_err("there is none");
+        let text = error.to_string();
+        assert!(
+            text.starts_with("nosuch: not a server: there is no such file"),
+            "{text}"
+        );
+        assert!(
+            text.ends_with("the lab knows dhcp6s, wide, kea, dnsmasq, dhcpd, dibbler"),
+            "{text}"
+        );
     }
 
     #[test]

@@ -379,6 +379,7 @@ impl Page {
                 format!("{prefix}/{length} {}", lifetimes(*preferred, *valid))
             }
             Value::Codes(codes) => join(codes, |code| dissect::option_name(*code)),
+            Value::Numbers(numbers) => join(numbers, u16::to_string),
             Value::Number(number) => number.to_string(),
             Value::Authentication {
                 protocol,

@@ -31,7 +31,7 @@ fn what_differs_from_the_original_server_is_explained_and_written_down() {
     }
     let original = original().expect("it was there");
     let found = survey(&scenarios(), &original, |_| {});
-    let faults = found.faults();
+    let faults = found.faults(true);
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
     let path = root().join("docs/differences.md");
     let written = std::fs::read_to_string(&path).expect("a readable document");

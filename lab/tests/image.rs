@@ -1,68 +1,27 @@
-//! The image that people run serves clients: as nobody, on a file system that it cannot write to, with one
-//! capability. And the lab in it does what `docs/ci.md` says, without any.
+//! The image that people run passes the suite as the program does, and the lab in it does what `docs/ci.md` says,
+//! without any capability. That it serves clients as the README has it run, `container.rs` shows.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
-use std::sync::OnceLock;
 
-use dhcp6lab::clients::{Client, Dhclient, Dhcp6c, Dhcpcd, Wants, life};
-use dhcp6lab::rig::server::{IMAGE_NEEDS, Program};
+use image::{NEEDS, name};
 
 #[path = "support/handbook.rs"]
 mod handbook;
+#[path = "support/image.rs"]
+mod image;
 mod support;
 
-/// The name of the image to test: what the environment variable `DHCP6S_IMAGE` says, or else of one that is built now.
-fn name() -> &'static str {
-    static IMAGE: OnceLock<String> = OnceLock::new();
-    IMAGE.get_or_init(|| {
-        std::env::var("DHCP6S_IMAGE").unwrap_or_else(|_| {
-            let name = "localhost/dhcp6s:test".to_owned();
-            let lab = Path::new(env!("CARGO_MANIFEST_DIR"));
-            let built = Command::new(lab.join("image")).arg(&name).output();
-            let built = built.expect("the script is part of the lab");
-            let said = String::from_utf8_lossy(&built.stderr);
-            assert!(built.status.success(), "the image cannot be built:\n{said}");
-            name
-        })
-    })
-}
-
-const NEEDS: [(&str, &str); 3] = [("mmdebstrap", "mmdebstrap"), IMAGE_NEEDS[0], IMAGE_NEEDS[1]];
-
-fn lives(client: &dyn Client) {
-    if support::can_run(&[&[client.program()], &NEEDS[..]].concat()) {
-        let image = Program::Image(name().to_owned());
-        life::live(client, image, Wants::Both).unwrap_or_else(|error| panic!("{error}"));
-    }
-}
-
-#[test]
-fn dhclient_keeps_its_leases_when_the_container_is_replaced() {
-    lives(&Dhclient);
-}
-
-#[test]
-fn dhcp6c_keeps_its_leases_when_the_container_is_replaced() {
-    lives(&Dhcp6c);
-}
-
-#[test]
-fn dhcpcd_keeps_its_leases_when_the_container_is_replaced() {
-    lives(&Dhcpcd);
-}
-
-/// Reasons of drops come by the log, reloads by signals; crashes, restarts and full disks concern the volume.
+/// All of them. What tshark makes of the same answers is no matter of the container.
 #[test]
 fn scenarios_go_in_the_container_as_they_go_elsewhere() {
     if support::can_run(&NEEDS) {
         let scenarios = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
         let mut run = Command::new(env!("CARGO_BIN_EXE_dhcp6lab"));
-        run.args(["run", "--strict", "--image", name()]);
-        run.args(["reload", "restart", "store", "validation"].map(|it| scenarios.join(it)));
-        let output = run.output().expect("the program of the lab");
+        run.args(["run", "--strict", "--no-witness", "--image", name()]);
+        let output = run.arg(scenarios).output().expect("the program of the lab");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{said}");
         assert!(said.contains(" 0 failed, 0 new"), "{said}");
@@ -73,7 +32,7 @@ fn scenarios_go_in_the_container_as_they_go_elsewhere() {
 const STAND_IN: &str = r#"#!/bin/sh
 PATH=$REAL_PATH
 shift
-[ "$(id -u)" = 0 ] || set -- --userns keep-id "$@"
+case $0 in */docker) [ "$(id -u)" = 0 ] || set -- --userns keep-id "$@" ;; esac
 exec podman --runtime runc run --pull never --network none --cap-drop all --read-only \
     --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 "$@"
 "#;
@@ -116,7 +75,7 @@ impl Repository {
     /// Runs a script as a job does, and tells its status and what it said.
     fn job(&self, script: &str) -> (Option<i32>, String) {
         let path = std::env::var("PATH").expect("a path");
-        let script = script.replace("/dhcp6lab dhcp6s", "/dhcp6lab \"$DHCP6S_IMAGE\"");
+        let script = script.replace("dhcp6lab dhcp6s ", "dhcp6lab \"$DHCP6S_IMAGE\" ");
         let mut shell = Command::new("bash");
         shell.args(["-e", "-c", &script]).current_dir(self.0.path());
         shell.env("DHCP6S_IMAGE", name()).env("REAL_PATH", &path);
@@ -227,7 +186,8 @@ fn captures_are_read_in_the_image() {
                 .contains("steps:")
         );
         repository.follow(" anonymise ");
-        let played = "--volume \"$PWD:/work\" --workdir /work --entrypoint /dhcp6lab dhcp6s";
+        let played =
+            "--user 0 --volume \"$PWD:/work\" --workdir /work --entrypoint dhcp6lab dhcp6s";
         let (status, said) = repository.job(&format!(
             "podman run --rm {played} run --rig sim --no-witness dhcpv6/scenarios/dhclient.yaml"
         ));
@@ -243,7 +203,7 @@ fn captures_are_read_in_the_image() {
 fn a_real_link_in_the_image_lacks_what_the_handbook_says() {
     if support::can_run(&NEEDS) {
         let repository = Repository::new();
-        let run = "podman run --rm --entrypoint /dhcp6lab dhcp6s run --rig live /scenarios/solicit";
+        let run = "podman run --rm --entrypoint dhcp6lab dhcp6s run --rig live /scenarios/solicit";
         let (status, said) = repository.job(run);
         assert_eq!(status, Some(3), "{said}");
         let document = handbook::document();
@@ -254,4 +214,54 @@ fn a_real_link_in_the_image_lacks_what_the_handbook_says() {
         let told = told.expect("the message is in the document");
         assert!(said.contains(told.text.trim()), "{said}");
     }
+}
+
+/// Where it was built, and by whom, is not in the programs, so that another build may be the same; `lab/reproduce`
+/// shows that it is.
+#[test]
+fn the_server_in_the_image_does_not_tell_where_it_was_built() {
+    if !support::can_run(&NEEDS) {
+        return;
+    }
+    let podman = |words: &[&str]| {
+        let output = Command::new("podman").args(words).output().expect("podman");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "podman {words:?}: {said}");
+        output.stdout
+    };
+    let container = podman(&["create", "--network", "none", name()]);
+    let container = String::from_utf8_lossy(&container).trim().to_owned();
+    let folder = tempfile::tempdir().expect("a folder");
+    let there = folder.path().to_string_lossy().into_owned();
+    let programs = format!("{container}:/usr/local/sbin");
+    podman(&["cp", &programs, &there]);
+    podman(&["rm", &container]);
+    let home = std::env::var("CARGO_HOME").unwrap_or_else(|_| "/root/.cargo".into());
+    for program in ["dhcp6s", "dhcp6ctl"] {
+        let octets = fs::read(folder.path().join("sbin").join(program)).expect("the program");
+        let text = String::from_utf8_lossy(&octets);
+        assert!(
+            text.contains("/cargo/registry/src/"),
+            "{program} names no crate"
+        );
+        for place in ["/usr/local/cargo/", &home, "/src/src/"] {
+            assert!(!text.contains(place), "{program} tells of {place}");
+        }
+    }
+}
+
+/// The labels say what the workspace does.
+#[test]
+fn the_image_says_what_it_is() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let containerfile = fs::read_to_string(root.join("Containerfile")).expect("it is there");
+    let label = |name: &str| {
+        let start = format!("org.opencontainers.image.{name}=\"");
+        let (_, rest) = containerfile.split_once(&start).expect(name);
+        rest.split_once('"').expect("its end").0
+    };
+    assert_eq!(label("version"), env!("CARGO_PKG_VERSION"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).expect("it is there");
+    let licence = format!("license = \"{}\"", label("licenses"));
+    assert!(manifest.contains(&licence), "{licence}");
 }

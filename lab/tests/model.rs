@@ -9,8 +9,7 @@
 use dhcp6s::config::Config;
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Secret,
-    Timestamp,
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, Prefix, Record, Replay, Secret, Timestamp,
 };
 use dhcp6s::wire::{Duid, Ia, IaAddress, IaPrefix, Message, MessageType, OptionCode, Writer};
 use networks::{Random, another, config, duid, ip};
@@ -46,17 +45,19 @@ struct World {
 }
 
 fn start(config: &Config, durable: &[u8], now: Timestamp) -> Engine {
-    let mut table = LeaseTable::default();
+    let mut replay = Replay::default();
     let mut records = durable;
     while !records.is_empty() {
         let (record, rest) = Record::read(records).expect("a record");
-        table.replay(&record);
+        replay.take(&record);
         records = rest;
     }
+    let mut table = replay.finish();
     table.expire(now);
     let link = Link {
         name: "eth0".to_owned(),
         addresses: vec![(ip("2001:db8:1::1"), 64)],
+        claimed: Vec::new(),
     };
     let server = Duid::new(&SERVER).expect("a DUID");
     Engine::new(server, &Secret::new([7; 32]), config.clone(), link, table)
@@ -390,7 +391,7 @@ impl World {
 
 /// Whether somebody believes in a lease for ever that has got an end, which the client hears of with the next
 /// answer that reaches it. A run is shorter than the day that it has for that.
-fn is_retired(lease: &Lease, belief: &Belief) -> bool {
+fn is_retired(lease: Lease<'_>, belief: &Belief) -> bool {
     belief.until == Timestamp::NEVER && lease.valid_until() < Timestamp::NEVER
 }
 

@@ -92,7 +92,7 @@ const LINES: &[(&str, Fate, Fate)] = &[
     ),
     // A usage error is an error, and help is help.
     ("", Ended(0), Ended(1)),
-    ("-f eth0 eth1", Ended(0), Ended(1)),
+    ("-f -k /dev/null eth0 eth1", Ended(0), Serves),
     ("-z eth0", Ended(0), Ended(1)),
     ("-f eth0 -c", Ended(0), Ended(1)),
     ("-h", Ended(0), Ended(0)),

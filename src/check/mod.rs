@@ -55,7 +55,7 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         addresses_of: &links::addresses,
         now: now.clone(),
     };
-    match config::load(path, &sources) {
+    match config::load_for(path, &sources, &arguments.interfaces) {
         Err(found) => tally.print(&found),
         Ok(mut loaded) => {
             let served = &arguments.interfaces;

@@ -20,6 +20,7 @@ mod pools;
 mod render;
 mod resolve;
 mod secrecy;
+mod shared;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -114,6 +115,18 @@ pub fn read_bounded(file: impl Read) -> io::Result<Vec<u8>> {
 /// # Errors
 /// All mistakes and warnings, file by file from top to bottom, if there is at least one mistake.
 pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>> {
+    load_for(path, sources, &[])
+}
+
+/// The same for a server of these interfaces: what two of them could give to different clients is a mistake, too.
+///
+/// # Errors
+/// As above.
+pub fn load_for(
+    path: &str,
+    sources: &Sources<'_>,
+    served: &[String],
+) -> Result<Loaded, Vec<Diagnostic>> {
     let mut loader = Loader {
         read: sources.read,
         files: Vec::new(),
@@ -138,6 +151,7 @@ pub fn load(path: &str, sources: &Sources<'_>) -> Result<Loaded, Vec<Diagnostic>
     if !report.has_errors() {
         futile::lifetimes(&statements, &mut report);
         surroundings::review(&config, &statements, sources, &mut report);
+        shared::review(&config, &statements, served, &mut report);
     }
     let failed = report.has_errors();
     let diagnostics = report.finish(&files);

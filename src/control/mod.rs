@@ -2,12 +2,13 @@
 //!
 //! A command is one frame over a TCP connection to `[::1]`, signed with a key that both sides have in a file;
 //! there is no answer. `frame` knows the octets, `key` and `port` what the operator says, `listener` is the
-//! server's side and `client` the other one.
+//! server's side and `client` the other one. Whether a link can answer is told without a key (`health`).
 //!
 //! Not here: what a command does (`server`), and the command line of `dhcp6ctl` (`ctl`).
 
 pub mod client;
 pub mod frame;
+pub mod health;
 pub mod key;
 mod listener;
 mod port;

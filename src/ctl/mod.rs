@@ -5,6 +5,7 @@
 //!
 //! Not here: frames and connections (`control`).
 
+mod health;
 mod words;
 
 use crate::control::client::{self, Sent};
@@ -40,6 +41,7 @@ Commands:
   remove binding IA IA_PD IAID DUID    forget the prefixes of a client (-S)
   start interface IF                   begin anew on an interface (-C)
   stop interface IF                    give back what was obtained on an interface (-C)
+  health [INTERFACE ...]               say whether servers here can answer; takes no key
 
 Examples:
   dhcp6ctl -S reload
@@ -54,7 +56,8 @@ Key:
     (umask 077; head -c 16 /dev/urandom | base64 >/etc/wide-dhcpv6/dhcp6sctlkey)
 
 Exit status: 0 when the command was sent; 1 otherwise. There is no answer in the protocol: what came
-of the command is in the log of the process, for a server that runs with -d.";
+of the command is in the log of the process, for a server that runs with -d. With health, 0 if all
+interfaces that are named, or else all that are served here, can answer; 1 otherwise.";
 
 /// What is commanded.
 #[derive(PartialEq, Eq, Debug)]
@@ -114,6 +117,11 @@ pub fn run<T: Into<OsString> + Clone>(words: impl IntoIterator<Item = T>) -> Exi
             };
         }
     };
+    if let Some((command, interfaces)) = arguments.words.split_first()
+        && command == "health"
+    {
+        return health::run(interfaces);
+    }
     match arguments.obey() {
         Ok(text) => {
             // It is sent, whether or not anybody is left to hear of it.

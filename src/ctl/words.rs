@@ -42,7 +42,7 @@ pub(super) fn read(words: &[String], server: bool) -> Result<Order, Error> {
     let mut words = words.iter().map(String::as_str);
     let mut next = |usage| words.next().ok_or(Error::Short(usage));
     let command = next("COMMAND")?;
-    let what = "a command: reload, stop, remove or start";
+    let what = "a command: reload, stop, remove, start or health";
     let request = match one_of(command, &["reload", "stop", "remove", "start"], what)? {
         "reload" => Request::Command(Command::Reload),
         "stop" => match next(STOP) {
@@ -195,7 +195,11 @@ mod tests {
     fn what_is_no_command_is_told_with_what_would_be_one() {
         for (words, server, said) in [
             ("reolad", true, "did you mean `reload`?"),
-            ("restart", true, "a command: reload, stop, remove or start"),
+            (
+                "restart",
+                true,
+                "a command: reload, stop, remove, start or health",
+            ),
             ("remove", true, REMOVE),
             ("remove bindings", true, "did you mean `binding`?"),
             ("remove binding", true, REMOVE),

@@ -216,7 +216,7 @@ impl Engine {
     }
 
     /// The lease of that block if it is one of the client's, be it in another binding.
-    fn held(&self, key: &IaKey, prefix: Prefix) -> Option<&Lease> {
+    fn held(&self, key: &IaKey, prefix: Prefix) -> Option<Lease<'_>> {
         self.table
             .get(prefix)
             .filter(|lease| lease.state() == LeaseState::Active && lease.holder().duid == key.duid)

@@ -128,7 +128,7 @@ impl Draft {
         key: &IaKey,
         prefix: Prefix,
         lifetimes: Lifetimes,
-        held: Option<&Lease>,
+        held: Option<Lease<'_>>,
     ) {
         let told = held.map_or(self.now, |lease| self.end_of(lease));
         self.leases.push(DraftLease { prefix, lifetimes });
@@ -155,7 +155,7 @@ impl Draft {
 
     /// Extends a lease no more. The client may use it for as long as it was told, since nobody knows whether
     /// this answer reaches it; only a lease without an end gets one.
-    pub(super) fn retire(&mut self, lease: &Lease) {
+    pub(super) fn retire(&mut self, lease: Lease<'_>) {
         let valid_until = self.end_of(lease);
         if valid_until != lease.valid_until() {
             self.changes.push(Change {
@@ -168,7 +168,7 @@ impl Draft {
 
     /// Until when the holder of a lease may use it after what it was told so far. One that was told of no end
     /// hears of one within a day, if it is there.
-    fn end_of(&self, lease: &Lease) -> Timestamp {
+    fn end_of(&self, lease: Lease<'_>) -> Timestamp {
         match lease.valid_until() {
             Timestamp::NEVER => self.now.after(RETIRED_SECS),
             until => until,

@@ -150,6 +150,12 @@ impl Counters {
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.drops.get(reason as usize).copied().unwrap_or(0)
     }
+
+    /// Messages dropped for any reason.
+    #[must_use]
+    pub fn drops(&self) -> u64 {
+        self.drops.iter().sum()
+    }
 }
 
 impl fmt::Display for Counters {

@@ -94,7 +94,7 @@ impl Engine {
         if !draft.observed {
             return self.table.expire(now);
         }
-        let active = |lease: &&Lease| lease.state() == LeaseState::Active;
+        let active = |lease: &Lease<'_>| lease.state() == LeaseState::Active;
         let due = self.table.due(now).filter(active);
         let due: Vec<_> = due.map(|it| (it.prefix(), describe(it))).collect();
         self.table.expire(now);
@@ -126,7 +126,7 @@ fn binding(table: &LeaseTable, holder: &IaKey) -> Option<Binding> {
     leases.min_by_key(|it| it.duration_secs)
 }
 
-fn describe(lease: &Lease) -> Binding {
+fn describe(lease: Lease<'_>) -> Binding {
     let change = lease.change();
     let secs = change.valid_until.0.saturating_sub(change.changed.0);
     Binding {

@@ -69,6 +69,9 @@ pub struct Link {
     pub name: String,
     /// The server's addresses on it, with the lengths of their prefixes.
     pub addresses: Vec<(Ipv6Addr, u8)>,
+    /// Addresses that the server cannot use, or not yet: they are being checked for duplicates, or belong to
+    /// another host too. Clients are not given them.
+    pub claimed: Vec<Ipv6Addr>,
 }
 
 /// Decides on everything that arrives on one link.
@@ -153,11 +156,9 @@ impl Engine {
     fn survey(&mut self) {
         // What no pool gives out: the server's own addresses, and what belongs to hosts.
         let mut excluded = Runs::default();
-        let own = self
-            .link
-            .addresses
-            .iter()
-            .map(|&(address, _)| Prefix::host(address));
+        let own = self.link.addresses.iter().map(|&(address, _)| address);
+        let own = own.chain(self.link.claimed.iter().copied());
+        let own = own.map(Prefix::host);
         let hosts = self.config.hosts.iter();
         let reserved = hosts.flat_map(|it| it.addresses.iter().chain(&it.prefixes));
         for prefix in own.chain(reserved.map(|it| it.prefix)) {

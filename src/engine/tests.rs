@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{Sources, load};
-use crate::lease::{Change, IaKind, LeaseState};
+use crate::lease::{Change, IaKind, LeaseState, Replay};
 use crate::wire::{Ia, IaAddress, Message, OptionCode, StatusCode, Writer};
 
 const SERVER: [u8; 5] = [0, 3, 0, 1, 1];
@@ -26,6 +26,7 @@ fn engine(config: &str, leases: &[Change]) -> Engine {
     let link = Link {
         name: "eth0".to_owned(),
         addresses: vec![(ip("2001:db8:1::1"), 64)],
+        claimed: Vec::new(),
     };
     let server = Duid::new(&SERVER).expect("a DUID");
     Engine::new(server, &Secret::new([7; 32]), loaded.config, link, table)
@@ -207,6 +208,17 @@ fn a_new_configuration_leaves_nothing_of_the_old_one() {
     };
     assert_eq!(facts(&reloaded), facts(&fresh));
     assert_ne!(facts(&reloaded), facts(&engine(old, &[])));
+}
+
+#[test]
+fn an_address_that_the_server_claims_is_nobodys_and_says_nothing_about_the_link() {
+    let mut engine = engine("", &[]);
+    let mut link = engine.link().clone();
+    let claimed = ip("2001:db8:7::7");
+    link.claimed.push(claimed);
+    engine.set_link(link);
+    assert!(engine.table.excluded().contains(claimed.to_bits()));
+    assert!(!engine.is_on_link(claimed));
 }
 
 #[test]
@@ -400,12 +412,13 @@ mod authentication {
             while let Some(at) = cursor {
                 cursor = engine.restate(at, count, &mut log);
             }
-            let mut table = LeaseTable::default();
+            let mut replay = Replay::default();
             let mut records = log.records();
             while let Ok((record, rest)) = crate::lease::Record::read(records) {
-                table.replay(&record);
+                replay.take(&record);
                 records = rest;
             }
+            let table = replay.finish();
             assert_eq!(table.counters().next(), counter(&engine).as_ref());
             assert_eq!(table.len(), 2);
             assert_eq!(log.count(), 3, "{count} at a time");

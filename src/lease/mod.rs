@@ -14,7 +14,7 @@ pub use counter::{Fingerprint, ReplayCounter};
 pub use pool::{Placement, Secret, free_part, is_reserved};
 pub use prefix::Prefix;
 pub use runs::Runs;
-pub use table::{Lease, LeaseTable};
+pub use table::{Lease, LeaseTable, Replay};
 
 use crate::wire::Duid;
 use std::fmt;

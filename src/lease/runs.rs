@@ -13,6 +13,23 @@ pub struct Runs {
 }
 
 impl Runs {
+    /// The set of blocks that do not overlap, each by its first and last number and in their order. Far cheaper
+    /// than adding them one by one.
+    #[must_use]
+    pub fn of_sorted(blocks: Vec<(u128, u128)>) -> Self {
+        let mut runs = blocks;
+        runs.dedup_by(|next, run| {
+            let touches = run.1.checked_add(1) == Some(next.0);
+            if touches {
+                run.1 = next.1;
+            }
+            touches
+        });
+        Self {
+            runs: runs.into_iter().collect(),
+        }
+    }
+
     /// Adds all numbers from `first` to `last`, those that are in the set already included.
     pub fn insert(&mut self, mut first: u128, mut last: u128) {
         if let Some((&start, &end)) = self.runs.range(..=first).next_back()

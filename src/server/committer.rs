@@ -24,24 +24,18 @@ pub(super) struct Committer {
 #[derive(Debug)]
 enum Work {
     Batch(Batch),
-    /// Answers leave here from now on, through the interface with that index.
-    Port(UdpSocket, u32),
+    /// Answers leave here from now on, through the interface with that index; without one they do not leave.
+    Port(Option<(UdpSocket, u32)>),
 }
 
 impl Committer {
-    /// Starts the thread. Answers leave through `socket` and the interface with that index and name.
-    pub(super) fn start(
-        store: Box<dyn LeaseStore>,
-        socket: UdpSocket,
-        index: u32,
-        interface: String,
-    ) -> io::Result<Self> {
+    /// Starts the thread. Answers to clients on the interface of that name leave once there is a port.
+    pub(super) fn start(store: Box<dyn LeaseStore>, interface: String) -> io::Result<Self> {
         let (work, incoming) = channel();
         let (outgoing, returns) = unbounded_channel();
         let worker = Worker {
             store,
-            socket,
-            index,
+            port: None,
             interface,
             incoming,
             outgoing,
@@ -64,9 +58,9 @@ impl Committer {
         let _ = self.work.send(Work::Batch(batch));
     }
 
-    /// Lets answers leave through another socket from now on.
-    pub(super) fn use_port(&self, (socket, index): (UdpSocket, u32)) {
-        let _ = self.work.send(Work::Port(socket, index));
+    /// Lets answers leave through another socket from now on, or not at all.
+    pub(super) fn use_port(&self, port: Option<(UdpSocket, u32)>) {
+        let _ = self.work.send(Work::Port(port));
     }
 
     /// The next batch that comes back.
@@ -98,8 +92,7 @@ impl Committer {
 
 struct Worker {
     store: Box<dyn LeaseStore>,
-    socket: UdpSocket,
-    index: u32,
+    port: Option<(UdpSocket, u32)>,
     interface: String,
     incoming: Receiver<Work>,
     outgoing: UnboundedSender<Result<Batch, store::Error>>,
@@ -114,8 +107,8 @@ impl Worker {
         while let Ok(work) = self.incoming.recv() {
             let returned = match work {
                 Work::Batch(batch) => self.commit(batch),
-                Work::Port(socket, index) => {
-                    (self.socket, self.index) = (socket, index);
+                Work::Port(port) => {
+                    self.port = port;
                     continue;
                 }
             };
@@ -148,9 +141,11 @@ impl Worker {
     }
 
     fn send(&mut self, batch: &Batch) {
-        let (socket, index, refusals) = (&self.socket, self.index, &mut self.refusals);
-        let interface = &*self.interface;
-        socket::send(socket, index, batch.outbox.answers(), |answer, outcome| {
+        let Some((socket, index)) = &self.port else {
+            return;
+        };
+        let (interface, refusals) = (&*self.interface, &mut self.refusals);
+        socket::send(socket, *index, batch.outbox.answers(), |answer, outcome| {
             let (name, address) = (Name(answer.message_type), answer.to);
             let to = Peer { address, interface };
             match outcome {
@@ -264,6 +259,7 @@ mod tests {
         let link = Link {
             name: "lo".to_owned(),
             addresses: Vec::new(),
+            claimed: Vec::new(),
         };
         let server = Duid::new(&SERVER).expect("a DUID");
         let secret = Secret::new([0; Secret::LEN]);
@@ -297,8 +293,8 @@ mod tests {
         let sender = UdpSocket::bind("[::1]:0").expect("a socket");
         let loopback = nix::net::if_::if_nametoindex("lo").expect("loopback");
         let mut committer =
-            Committer::start(Box::new(Says(says)), sender, loopback, "lo".to_owned())
-                .expect("a thread");
+            Committer::start(Box::new(Says(says)), "lo".to_owned()).expect("a thread");
+        committer.use_port(Some((sender, loopback)));
         committer.commit(batch(address));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -347,9 +343,7 @@ mod tests {
 
     /// What is said at the end when a batch is under way by then.
     fn end(says: fn() -> Result<(), store::Error>) -> Result<(), Error> {
-        let socket = UdpSocket::bind("[::1]:0").expect("a socket");
-        let committer =
-            Committer::start(Box::new(Says(says)), socket, 0, String::new()).expect("a thread");
+        let committer = Committer::start(Box::new(Says(says)), String::new()).expect("a thread");
         committer.commit(Batch::new());
         committer.finish()
     }
@@ -363,9 +357,8 @@ mod tests {
     #[test]
     fn a_thread_that_is_gone_is_reported_and_not_waited_for() {
         assert!(matches!(end(|| panic!("a defect")), Err(Error::Committer)));
-        let socket = UdpSocket::bind("[::1]:0").expect("a socket");
         let store = Box::new(Says(|| panic!("a defect")));
-        let mut committer = Committer::start(store, socket, 0, String::new()).expect("a thread");
+        let mut committer = Committer::start(store, String::new()).expect("a thread");
         committer.commit(Batch::new());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()

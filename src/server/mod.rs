@@ -1,42 +1,58 @@
 //! Sockets, threads, signals and the real clock around the engine.
 //!
-//! One thread decides: it takes datagrams in batches, and the engine drafts what they lead to. Another owns
-//! the store: it makes the changes of a batch durable with one sync, and only then sends the answers. Two
-//! batches go back and forth, so the next one is filled while the last one is synced; with both under way
-//! nothing is read, and what overflows is dropped by the socket, to be sent again by clients.
+//! Each interface is served by a task (`service`). One thread runs these tasks, and decides: it takes datagrams in
+//! batches, and the engine drafts what they lead to. Another one for each interface owns its store: it makes the
+//! changes of a batch durable with one sync, and only then sends the answers. Two batches go back and forth, so the
+//! next one is filled while the last one is synced; with both under way nothing is read, and what overflows is
+//! dropped by the socket, to be sent again by clients.
+//!
+//! Here is what the interfaces share: signals, commands, word of links (`links`), and when the server is ready.
 
 pub mod addresses;
 mod batch;
-mod commands;
 mod committer;
+mod container;
+mod decider;
+mod health;
+mod holder;
 pub mod links;
+mod notify;
 mod port;
 pub mod process;
 mod rarely;
+mod readiness;
 mod reload;
+mod removals;
 mod report;
+mod served;
+mod service;
 mod socket;
 
+use crate::config::Config;
 use crate::control::{self, Command};
-use crate::engine::{Arrival, DropReason, Engine, Link, Outbox, Verdict};
-use crate::lease::{ChangeLog, Record, Timestamp};
+use crate::engine::{Engine, Link};
+use crate::lease::Timestamp;
 use crate::store::{self, LeaseStore};
-use batch::{Batch, Outcome};
-use commands::Commands;
-use committer::Committer;
-use port::Port;
-use rarely::Rarely;
-use report::Peer;
+use links::{Condition, Watch};
+use readiness::Readiness;
+use reload::Reload;
+use removals::Removal;
+use served::Served;
+use service::{Order, Service};
+use std::future::poll_fn;
 use std::io;
-use std::net::UdpSocket;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tokio::io::unix::AsyncFd;
+use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::unbounded_channel;
+use tokio::task::JoinSet;
 
+pub use readiness::When;
 pub use reload::{ReadConfig, Reading};
 pub use socket::Error as SocketError;
-
-/// Leases that are stated again with each batch while the store wants it.
-const RESTATE_COUNT: usize = 256;
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +65,12 @@ pub enum Error {
         /// The interfaces that exist.
         there: Vec<String>,
     },
+    /// Two names are those of one interface.
+    #[error("{} and {} are names of one interface; name it once", names[0], names[1])]
+    OneInterface {
+        /// The names that were given.
+        names: [String; 2],
+    },
     /// The socket cannot be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -58,6 +80,9 @@ pub enum Error {
     /// The thread that keeps the leases has ended by itself.
     #[error("the committing thread is gone; ending, because nothing can be promised without it")]
     Committer,
+    /// What serves an interface has ended by itself.
+    #[error("an interface is not served any more; ending, because of a defect")]
+    Service,
     /// Something else that the system refused.
     #[error("cannot {operation}: {source}")]
     System {
@@ -72,91 +97,112 @@ fn system(operation: &'static str) -> impl Fn(io::Error) -> Error {
     move |source| Error::System { operation, source }
 }
 
-/// A server that has its socket.
+/// What one interface is served with.
+pub type Parts = (Engine, Box<dyn LeaseStore>);
+
+/// A server that has its sockets.
 #[derive(Debug)]
 pub struct Server {
-    interface: String,
-    index: u32,
-    socket: UdpSocket,
+    watch: Watch,
+    served: Vec<Served>,
 }
 
 impl Server {
-    /// Takes the port on an interface. Nothing is read until [`Server::run`].
+    /// Takes the port on all interfaces that are there. Nothing is read until [`Server::run`].
     ///
     /// # Errors
-    /// The interface does not exist, or its port cannot be had.
-    pub fn bind(interface: &str) -> Result<Self, Error> {
-        let index = links::index(interface).ok_or_else(|| Error::NoInterface {
-            name: interface.to_owned(),
-            there: links::names(),
-        })?;
-        let socket = socket::bind(interface, index)?;
-        Ok(Self {
-            interface: interface.to_owned(),
-            index,
-            socket,
-        })
+    /// An interface does not exist although it is not to be waited for, two are the same, or the port cannot be had.
+    pub fn bind(interfaces: &[String], wait: bool) -> Result<Self, Error> {
+        let watch = Watch::open().map_err(system("list the interfaces"))?;
+        let mut served: Vec<Served> = Vec::new();
+        for name in interfaces {
+            let index = watch.index(name);
+            if index.is_none() && !wait {
+                return Err(Error::NoInterface {
+                    name: name.clone(),
+                    there: links::names(),
+                });
+            }
+            let same = served
+                .iter()
+                .find(|it| index.is_some() && it.index() == index);
+            if let Some(same) = same {
+                let names = [same.name().to_owned(), name.clone()];
+                return Err(Error::OneInterface { names });
+            }
+            served.push(Served::start(name, &watch)?);
+        }
+        for served in &served {
+            if let Some(index) = served.index().filter(|it| watch.leads_out(*it)) {
+                container::warn(served.name(), index);
+            }
+        }
+        Ok(Self { watch, served })
     }
 
-    /// The served interface with the addresses that it has now.
-    ///
-    /// # Errors
-    /// The system does not tell.
-    pub fn link(&self) -> Result<Link, Error> {
-        links::read(&self.interface, self.index).map_err(system("read the addresses"))
+    /// The interfaces with the addresses that they have now, in the order in which they were named.
+    pub fn links(&self) -> impl Iterator<Item = Link> {
+        self.served.iter().map(|it| it.link().clone())
     }
 
-    /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`; `reading` is how the
-    /// configuration is read anew, and `ready` is called when the first message can be answered. At the end all
-    /// answers that were decided on are durable and sent.
+    /// What interfaces have to be waited for now, and why.
+    pub fn waiting(&self) -> impl Iterator<Item = (&str, Condition)> {
+        let conditions = self
+            .served
+            .iter()
+            .map(|it| (it.name(), it.condition_now(&self.watch)));
+        let conditions = conditions.filter_map(|(name, condition)| Some((name, condition?)));
+        conditions.filter(|(_, condition)| *condition != Condition::Ready)
+    }
+
+    /// Serves until SIGTERM, SIGINT or [`Command::Stop`], which comes through `control`, each interface with the
+    /// parts in its place; `reading` is how the configuration is read anew, and `ready` is called when it is time to.
+    /// At the end all answers that were decided on are durable and sent.
     ///
     /// # Errors
     /// The disk fails, or the system refuses what a server needs.
     pub fn run(
         self,
-        engine: Engine,
-        store: Box<dyn LeaseStore>,
+        parts: Vec<Parts>,
         control: control::Listener,
         reading: Reading,
-        ready: impl FnOnce(),
+        ready: (When, impl FnOnce()),
     ) -> Result<(), Error> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .map_err(system("start the event loop"))?;
-        runtime.block_on(self.serve(engine, store, control, reading, ready))
+        runtime.block_on(self.serve(parts, control, reading, ready))
     }
 
     async fn serve(
         self,
-        engine: Engine,
-        store: Box<dyn LeaseStore>,
+        parts: Vec<Parts>,
         mut control: control::Listener,
         reading: Reading,
-        ready: impl FnOnce(),
+        (when, ready): (When, impl FnOnce()),
     ) -> Result<(), Error> {
-        let mut port = Port::new(self.interface.clone(), self.index, self.socket)?;
-        let (sender, index) = port.share()?;
-        let mut committer = Committer::start(store, sender, index, self.interface)
-            .map_err(system("start the committing thread"))?;
+        let Self { watch, mut served } = self;
         let mut terminate = signal(SignalKind::terminate()).map_err(system("await SIGTERM"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(system("await SIGINT"))?;
         let mut hangup = signal(SignalKind::hangup()).map_err(system("await SIGHUP"))?;
-        process::heed_hangups().map_err(system("await SIGHUP"))?;
-        let changes = links::Changes::listen().map_err(system("listen for address changes"))?;
-        let mut commands = Commands::new(reading.read);
-        let mut decider = Decider::new(engine);
-        let mut idle = vec![Batch::new(), Batch::new()];
-        // What changed before anybody listened was not told.
-        decider.follow(&port);
-        tracing::info!("serving on {}", decider.engine.link().name);
-        ready();
+        process::heed_signals().map_err(system("await signals"))?;
+        // From here on it says that it serves, and may be told to end.
+        let mut tasks = JoinSet::new();
+        for (served, (engine, store)) in served.iter_mut().zip(parts) {
+            let (sender, orders) = unbounded_channel();
+            let service = Service::new(engine, store, orders, Arc::clone(&served.tally))?;
+            tasks.spawn(service.serve());
+            served.hand_over(sender, &watch);
+        }
+        let mut changes = Changes::new(watch).map_err(system("listen for changes of links"))?;
+        let doors = served.iter_mut().map(|it| it.door.take());
+        let doors: Vec<_> = doors.map(|it| it.and_then(awaited)).collect();
+        let mut reload = Reload::new(Arc::clone(&reading.read));
+        let mut readiness = Readiness::new(when, ready);
+        readiness.look(&served);
+        let mut outcome = Ok(());
         loop {
-            if commands.wants_batch()
-                && let Some(batch) = idle.pop()
-            {
-                idle.extend(decider.obey(&mut commands, batch, &committer));
-            }
             tokio::select! {
                 _ = terminate.recv() => {
                     told_to_end(SignalKind::terminate());
@@ -168,60 +214,60 @@ impl Server {
                 }
                 _ = hangup.recv() => {
                     tracing::info!("received SIGHUP");
-                    if commands.take(Command::Reload).is_break() { break }
+                    reload.start();
                 }
-                command = control.next() => {
-                    if commands.take(command).is_break() { break }
-                }
-                config = commands.reload.next() => {
-                    if let Some(config) = config {
-                        decider.engine.configure(config);
-                        tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
+                command = control.next() => match command {
+                    Command::Reload => reload.start(),
+                    Command::Remove(key) => {
+                        let removal = Removal::new(key);
+                        served.iter().for_each(|it| it.order(Order::Remove(removal.clone())));
                     }
-                }
-                batch = committer.next() => {
-                    let batch = batch?;
-                    decider.take_note(batch.outcome);
-                    idle.push(batch);
-                }
-                changed = changes.next() => {
-                    changed.map_err(system("listen for address changes"))?;
-                    if port.follow()? {
-                        committer.use_port(port.share()?);
+                    Command::Stop => {
+                        tracing::info!(origin = "server6_stop", notice = true, "exiting");
+                        break;
                     }
-                    if decider.follow(&port) {
-                        port.rejoin();
-                    }
-                    if (reading.is_outdated)() {
-                        tracing::info!("the addresses have changed, and with them what is given");
-                        commands.reload.start();
-                    }
-                }
-                received = receive(&port, &mut idle) => match received {
-                    Ok(()) => {
-                        let Some(mut batch) = idle.pop() else { continue };
-                        if decider.decide(now(), &mut batch) {
-                            committer.commit(batch);
-                        } else {
-                            idle.push(batch);
-                        }
-                    }
-                    Err(error) => tracing::error!("receive failed: {error}"),
                 },
+                config = reload.next() => {
+                    if let Some(config) = config {
+                        configure(&served, &Arc::new(config));
+                    }
+                }
+                changed = changes.next(&mut served) => {
+                    let readdressed = changed.map_err(system("listen for changes of links"))?;
+                    readiness.look(&served);
+                    if readdressed && (reading.is_outdated)() {
+                        tracing::info!("the addresses have changed, and with them what is given");
+                        reload.start();
+                    }
+                }
+                (place, stream) = visitor(&doors) => {
+                    if let Some(served) = served.get(place) {
+                        health::tell(stream, &served.health());
+                    }
+                }
+                ended = tasks.join_next() => {
+                    // None ends unasked but for a reason.
+                    outcome = ended.map_or(Ok(()), |it| it.unwrap_or(Err(Error::Service)));
+                    break;
+                }
             }
         }
-        // A binding that was to be forgotten is not kept because the server was told to end as well.
-        while commands.wants_batch() {
-            let batch = match idle.pop() {
-                Some(batch) => batch,
-                None => committer.next().await?,
-            };
-            idle.extend(decider.obey(&mut commands, batch, &committer));
+        readiness.end();
+        // Nobody can order anything any more, so that each service ends.
+        drop(served);
+        while let Some(ended) = tasks.join_next().await {
+            outcome = outcome.and(ended.unwrap_or(Err(Error::Service)));
         }
-        let finished = committer.finish();
-        tracing::info!("{}", decider.engine.counters());
-        finished
+        outcome
     }
+}
+
+/// Puts a configuration in force on every interface.
+fn configure(served: &[Served], config: &Arc<Config>) {
+    for served in served {
+        served.order(Order::Configure(Arc::clone(config)));
+    }
+    tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
 }
 
 fn told_to_end(signal: SignalKind) {
@@ -229,170 +275,63 @@ fn told_to_end(signal: SignalKind) {
     tracing::info!(origin = "server6_signal", "received a signal ({number})");
 }
 
-/// Fills the batch that is next, once there is one and something to fill it with.
-async fn receive(port: &Port, idle: &mut [Batch]) -> io::Result<()> {
-    match idle.last_mut() {
-        Some(batch) => port.receive(&mut batch.received).await,
-        None => std::future::pending().await,
+/// Word of links, awaited.
+struct Changes(AsyncFd<Watch>);
+
+impl Changes {
+    #[expect(
+        unsafe_code,
+        reason = "tokio leaves it to the caller that the descriptor stays open"
+    )]
+    fn new(watch: Watch) -> io::Result<Self> {
+        // SAFETY: the descriptor of a `Watch` stays open, and stays the same, for as long as the `AsyncFd` owns it.
+        let watch = unsafe { AsyncFd::register(watch) }?;
+        Ok(Self(watch))
+    }
+
+    /// Waits until something has changed and does what has to be done about it. Says whether an interface has other
+    /// addresses now.
+    ///
+    /// Nothing is lost when this is dropped before it is done.
+    async fn next(&mut self, served: &mut [Served]) -> io::Result<bool> {
+        let mut ready = self.0.readable_mut().await?;
+        let watch = ready.get_inner_mut();
+        let mut followers: Vec<_> = served
+            .iter_mut()
+            .map(|it| (it.follower(), Vec::new()))
+            .collect();
+        // It reads until there is nothing left.
+        let surveyed = watch.read(&mut followers)?;
+        let steps: Vec<_> = followers.into_iter().map(|(_, steps)| steps).collect();
+        let mut readdressed = false;
+        for (served, steps) in served.iter_mut().zip(steps) {
+            readdressed |= served.take(steps, surveyed, watch);
+        }
+        ready.clear_ready();
+        Ok(readdressed)
     }
 }
 
-/// The engine, and what it has to know of the store.
-struct Decider {
-    engine: Engine,
-    /// The store found no room for the last batch that came back.
-    full: bool,
-    restatement: Restatement,
-    /// Clients that nothing was available for.
-    lacks: Rarely,
-    /// Messages of clients whose key has expired.
-    expired: Rarely,
+/// Has the runtime wait for whoever asks about the health of a link.
+fn awaited(door: std::os::unix::net::UnixListener) -> Option<UnixListener> {
+    let door = UnixListener::from_std(door);
+    door.inspect_err(|error| tracing::warn!("cannot tell of the health of a link: {error}"))
+        .ok()
 }
 
-/// Where stating all leases again has got to.
-#[derive(Clone, Copy, Debug)]
-enum Restatement {
-    /// The store does not want it.
-    Idle,
-    /// The leases from this place on are still to be stated.
-    From(usize),
-    /// All are stated, and the store has yet to take note.
-    Stated,
-}
-
-impl Decider {
-    fn new(engine: Engine) -> Self {
-        Self {
-            engine,
-            full: false,
-            restatement: Restatement::Idle,
-            lacks: Rarely::default(),
-            expired: Rarely::default(),
-        }
-    }
-
-    /// Takes over the addresses that the interface has now. Says whether they are others than before.
-    fn follow(&mut self, port: &Port) -> bool {
-        match port.link() {
-            // Most of what the kernel tells is about other interfaces.
-            Ok(link) if link == *self.engine.link() => false,
-            Ok(link) => {
-                self.engine.set_link(link);
-                true
-            }
-            // While the interface is away, the addresses that it had stay reserved.
-            Err(error) => {
-                tracing::debug!("cannot read the addresses: {error}");
-                false
+/// Waits for whoever asks at one of these doors, and says at which. A connection that the system cannot open is lost
+/// to the one who asks alone.
+async fn visitor(doors: &[Option<UnixListener>]) -> (usize, UnixStream) {
+    poll_fn(|context| {
+        for (place, door) in doors.iter().enumerate() {
+            let Some(door) = door else { continue };
+            if let Poll::Ready(Ok((stream, _))) = door.poll_accept(context) {
+                return Poll::Ready((place, stream));
             }
         }
-    }
-
-    /// Decides on everything in a batch. Says whether the batch has to be committed.
-    fn decide(&mut self, now: Timestamp, batch: &mut Batch) -> bool {
-        self.engine.observe(tracing::enabled!(tracing::Level::INFO));
-        for arrival in batch.received.arrivals() {
-            report::arrived(&arrival, self.peer(&arrival));
-            let logged = batch.outbox.log.records().len();
-            let verdict = self.engine.handle(now, &arrival, &mut batch.outbox);
-            self.report(&arrival, verdict, &batch.outbox, logged);
-        }
-        // While the disk is full, what is written at last should be short.
-        if let Restatement::From(cursor) = self.restatement
-            && !self.full
-        {
-            let log = &mut batch.outbox.log;
-            self.restatement = match self.engine.restate(cursor, RESTATE_COUNT, log) {
-                Some(next) => Restatement::From(next),
-                None => {
-                    log.set_restated_all();
-                    Restatement::Stated
-                }
-            };
-        }
-        // While the disk is full every batch is a question whether there is room again.
-        self.full || !batch.outbox.is_empty() || batch.outbox.log.restated_all()
-    }
-
-    /// Does by means of an idle batch what the operator asks for. Returns the batch if it is idle still.
-    fn obey(
-        &mut self,
-        commands: &mut Commands,
-        mut batch: Batch,
-        committer: &Committer,
-    ) -> Option<Batch> {
-        if commands.fill(&mut self.engine, now(), &mut batch) {
-            committer.commit(batch);
-            return None;
-        }
-        Some(batch)
-    }
-
-    /// Logs what became of a message. Its changes are the records of the log from the octet `logged` on.
-    fn report(&mut self, arrival: &Arrival<'_>, verdict: Verdict, outbox: &Outbox, logged: usize) {
-        let from = self.peer(arrival);
-        report::brought_about(self.engine.events(), verdict.is_ok());
-        match verdict {
-            Ok(_) => {
-                tell_changes(&outbox.log, logged);
-                if outbox.last().is_some_and(|answer| answer.lacks)
-                    && let Some(count) = self.lacks.count(Instant::now())
-                {
-                    let from = self.peer(arrival);
-                    tracing::warn!(
-                        "no address or prefix available: {count} times, the last one for {from}"
-                    );
-                }
-            }
-            Err(reason) => {
-                report::dropped(reason, arrival, from, self.engine.events());
-                if reason == DropReason::KeyExpired
-                    && let Some(count) = self.expired.count(Instant::now())
-                {
-                    let from = self.peer(arrival);
-                    tracing::warn!(
-                        "messages dropped because a key has expired: {count}, the last one from {from}"
-                    );
-                }
-            }
-        }
-    }
-
-    /// Who sent that.
-    fn peer(&self, arrival: &Arrival<'_>) -> Peer<'_> {
-        Peer {
-            address: arrival.source,
-            interface: &self.engine.link().name,
-        }
-    }
-
-    /// Takes note of what the store said.
-    fn take_note(&mut self, outcome: Outcome) {
-        for _ in 0..outcome.withheld {
-            self.engine.take_back(DropReason::StoreFull);
-        }
-        if self.full && !outcome.full {
-            tracing::warn!("there is room for leases again");
-        }
-        self.full = outcome.full;
-        self.engine.set_read_only(outcome.full);
-        self.restatement = match (outcome.restate, self.restatement) {
-            (false, _) => Restatement::Idle,
-            (true, Restatement::Idle) => Restatement::From(0),
-            (true, going_on) => going_on,
-        };
-    }
-}
-
-/// Logs the changes whose records begin at the octet `from` of the log.
-fn tell_changes(log: &ChangeLog, from: usize) {
-    if tracing::enabled!(tracing::Level::INFO) {
-        let mut records = log.records().get(from..).unwrap_or_default();
-        while let Ok((record, rest)) = Record::read(records) {
-            tracing::info!("{record}");
-            records = rest;
-        }
-    }
+        Poll::Pending
+    })
+    .await
 }
 
 fn now() -> Timestamp {
@@ -401,55 +340,4 @@ fn now() -> Timestamp {
             .duration_since(UNIX_EPOCH)
             .map_or(0, |since| since.as_secs()),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::Config;
-    use crate::engine::Link;
-    use crate::lease::{Change, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Secret};
-    use crate::wire::Duid;
-    use std::net::Ipv6Addr;
-
-    /// A decider that has one lease to state again.
-    fn decider() -> Decider {
-        let mut table = LeaseTable::default();
-        let duid = Duid::new(&[0, 3, 0, 1]).expect("a DUID");
-        table.apply(&Change {
-            prefix: Prefix::host(Ipv6Addr::LOCALHOST),
-            holder: IaKey {
-                duid,
-                kind: IaKind::Na,
-                iaid: 1,
-            },
-            state: LeaseState::Active,
-            changed: Timestamp(1),
-            preferred_until: Timestamp(2),
-            valid_until: Timestamp(3),
-        });
-        let secret = Secret::new([0; Secret::LEN]);
-        let (config, link) = (Config::default(), Link::default());
-        Decider::new(Engine::new(duid, &secret, config, link, table))
-    }
-
-    fn outcome(full: bool) -> Outcome {
-        Outcome {
-            full,
-            withheld: 0,
-            restate: true,
-        }
-    }
-
-    #[test]
-    fn nothing_is_stated_again_while_the_disk_is_full() {
-        let (mut decider, mut batch) = (decider(), Batch::new());
-        decider.take_note(outcome(true));
-        assert!(decider.decide(Timestamp(1), &mut batch));
-        assert!(batch.outbox.is_empty());
-        decider.take_note(outcome(false));
-        assert!(decider.decide(Timestamp(1), &mut batch));
-        assert_eq!(batch.outbox.log.count(), 1);
-        assert!(batch.outbox.log.restated_all());
-    }
 }

@@ -7,7 +7,7 @@
 //! Not here: what has to be done to be ready (`main`), and what signals mean to a server that is.
 
 use nix::fcntl::OFlag;
-use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{
     ForkResult, Pid, chdir, dup2_stderr, dup2_stdin, dup2_stdout, fork, pipe2, setsid,
@@ -17,22 +17,46 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Keeps a SIGHUP for `heed_hangups`: whoever asks for a reload before the server is ready would end it. To be
-/// called while the process has one thread.
+/// Keeps signals for `heed_signals`. Whoever asks for a reload before the server is ready would end it. And process 1
+/// would never hear that it is to end: what nobody listens for does not reach it. To be called while the process has
+/// one thread.
+///
+/// # Errors
+/// The system does not know such a signal.
+pub fn hold_signals() -> io::Result<()> {
+    Ok(held().thread_block()?)
+}
+
+/// Lets signals come, now that somebody listens for them, in this thread and those that it starts from now on.
+pub(super) fn heed_signals() -> io::Result<()> {
+    Ok(held().thread_unblock()?)
+}
+
+fn held() -> SigSet {
+    let mut held = SigSet::from(Signal::SIGHUP);
+    if is_first() {
+        held.add(Signal::SIGTERM);
+        held.add(Signal::SIGINT);
+    }
+    held
+}
+
+/// Whether this is process 1: that of a container, which ends with it and in which there is no syslog.
+#[must_use]
+pub fn is_first() -> bool {
+    std::process::id() == 1
+}
+
+/// Leaves no trace of processes that process 1 is given because their parents have ended, as happens with commands that
+/// are run in a container: the kernel forgets at once the children of whoever ignores their ends.
 ///
 /// # Errors
 /// The system does not know that signal.
-pub fn hold_hangups() -> io::Result<()> {
-    Ok(hangup().thread_block()?)
-}
-
-/// Lets a SIGHUP come, now that somebody listens for it, in this thread and those that it starts from now on.
-pub(super) fn heed_hangups() -> io::Result<()> {
-    Ok(hangup().thread_unblock()?)
-}
-
-fn hangup() -> SigSet {
-    SigSet::from(Signal::SIGHUP)
+#[expect(unsafe_code, reason = "a signal is ignored by saying so to the system")]
+pub fn forget_orphans() -> io::Result<()> {
+    // SAFETY: no function of ours runs at that signal, before or after.
+    unsafe { signal(Signal::SIGCHLD, SigHandler::SigIgn) }?;
+    Ok(())
 }
 
 /// Which of the two processes this is after [`Detached::start`].
@@ -49,6 +73,8 @@ pub enum Role {
 #[derive(Debug)]
 pub struct Detached {
     line: File,
+    /// What standard error becomes; a server that is ready may not be able to open it any more.
+    null: File,
 }
 
 /// What is sent when the server is ready; a message about a failure never begins with it.
@@ -75,8 +101,12 @@ impl Detached {
             }
             ForkResult::Child => {
                 drop(waiting);
-                let detached = Self { line: line.into() };
-                match set_apart(&null) {
+                let apart = set_apart(&null);
+                let detached = Self {
+                    line: line.into(),
+                    null,
+                };
+                match apart {
                     Ok(()) => Ok(Role::Server(detached)),
                     Err(error) => {
                         detached.fail(&format!("cannot detach: {error}"));
@@ -92,11 +122,11 @@ impl Detached {
     /// # Errors
     /// Standard error cannot be let go of. The waiting process ends all the same.
     pub fn ready(self) -> io::Result<()> {
-        self.ready_after(|| Ok(dup2_stderr(null_device()?)?))
+        self.ready_after(|null| Ok(dup2_stderr(null)?))
     }
 
-    fn ready_after(mut self, let_go: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        let gone = let_go();
+    fn ready_after(mut self, let_go: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+        let gone = let_go(&self.null);
         // If the waiting process was killed, there is nobody to tell.
         drop(self.line.write_all(&[READY]));
         gone
@@ -170,6 +200,12 @@ impl PidFile {
             path: path.to_owned(),
         })
     }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
 }
 
 impl Drop for PidFile {
@@ -191,12 +227,20 @@ fn own_number() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::fd::OwnedFd;
 
     fn heard(line: &[u8]) -> (Option<bool>, String) {
         let mut stderr = Vec::new();
         let outcome = outcome(&mut &line[..], &mut stderr);
         let success = outcome.map(|code| format!("{code:?}") == format!("{:?}", ExitCode::SUCCESS));
         (success, String::from_utf8(stderr).expect("text"))
+    }
+
+    fn detached(line: OwnedFd) -> Detached {
+        Detached {
+            line: line.into(),
+            null: null_device().expect("a device"),
+        }
     }
 
     #[test]
@@ -209,7 +253,7 @@ mod tests {
     #[test]
     fn a_failure_is_heard_through_the_line() {
         let (waiting, line) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
-        Detached { line: line.into() }.fail("\0cannot bind");
+        detached(line).fail("\0cannot bind");
         let mut stderr = Vec::new();
         outcome(&mut File::from(waiting), &mut stderr).expect("an outcome");
         assert_eq!(stderr, b"cannot bind\n");
@@ -218,8 +262,7 @@ mod tests {
     #[test]
     fn a_server_that_keeps_standard_error_is_ready_all_the_same() {
         let (waiting, line) = pipe2(OFlag::O_CLOEXEC).expect("a pipe");
-        let detached = Detached { line: line.into() };
-        let kept = detached.ready_after(|| Err(io::ErrorKind::NotFound.into()));
+        let kept = detached(line).ready_after(|_| Err(io::ErrorKind::NotFound.into()));
         assert!(kept.is_err());
         let mut said = Vec::new();
         File::from(waiting).read_to_end(&mut said).expect("read");

@@ -4,6 +4,7 @@
 //! nothing else, so that one process per interface can share the port and relayed unicast finds the right
 //! one.
 
+use super::holder;
 use crate::engine::{Answer, Arrival};
 use crate::wire::PAYLOAD_MAX;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -12,6 +13,7 @@ use socket2::{Domain, Protocol, Type};
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::net::{Ipv6Addr, SocketAddrV6, UdpSocket};
+use std::num::NonZeroU32;
 use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
@@ -36,12 +38,12 @@ const CONTROL_LEN: usize = 64;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Another process has the port on this interface.
-    #[error(
-        "UDP port {PORT} on {interface} is taken by another process: end it (`ss -ulpn` names it)"
-    )]
+    #[error("UDP port {PORT} on {interface} is taken by {holder}")]
     InUse {
         /// The interface to serve.
         interface: String,
+        /// Who that is, as far as the system tells, and what to do about it.
+        holder: String,
     },
     /// This process must not bind the port.
     #[error("no permission to bind UDP port {PORT}: run as root or with CAP_NET_BIND_SERVICE")]
@@ -64,6 +66,7 @@ pub(super) fn bind(interface: &str, index: u32) -> Result<UdpSocket, Error> {
         move |source: io::Error| match source.raw_os_error() {
             Some(libc::EADDRINUSE) => Error::InUse {
                 interface: interface.to_owned(),
+                holder: holder::of(PORT),
             },
             Some(libc::EACCES | libc::EPERM) => Error::Permission,
             _ => Error::Other {
@@ -80,8 +83,9 @@ pub(super) fn bind(interface: &str, index: u32) -> Result<UdpSocket, Error> {
     socket
         .set_multicast_all_v6(false)
         .map_err(other("leave out the groups of others"))?;
+    // By its index: by now the name may be that of another one.
     socket
-        .bind_device(Some(interface.as_bytes()))
+        .bind_device_by_index_v6(NonZeroU32::new(index))
         .map_err(other("bind to the interface"))?;
     setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)
         .map_err(io::Error::from)
@@ -94,11 +98,23 @@ pub(super) fn bind(interface: &str, index: u32) -> Result<UdpSocket, Error> {
         .bind(&address.into())
         .map_err(other("bind UDP port 547"))?;
     for group in &GROUPS {
-        socket
-            .join_multicast_v6(group, index)
-            .map_err(other("join the DHCPv6 groups"))?;
+        match socket.join_multicast_v6(group, index) {
+            // The interface has no IPv6; when it does, they are joined anew.
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => {}
+            joined => joined.map_err(other("join the DHCPv6 groups"))?,
+        }
     }
     Ok(socket.into())
+}
+
+impl Error {
+    /// Whether the reason is that there is no such interface any more.
+    pub(super) fn is_gone(&self) -> bool {
+        let Self::Other { source, .. } = self else {
+            return false;
+        };
+        matches!(source.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
+    }
 }
 
 /// Joins the groups anew. A socket still counts as a member when the interface has lost its groups, which it

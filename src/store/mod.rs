@@ -9,6 +9,7 @@ use std::path::PathBuf;
 #[cfg(test)]
 mod contract;
 pub mod journal;
+pub mod layout;
 pub mod memory;
 
 pub use journal::Journal;

@@ -6,7 +6,9 @@ use super::input::Input;
 use super::journal::consistent;
 use dhcp6s::config::{Config, Sources, load, utc};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox, Verdict};
-use dhcp6s::lease::{Change, ChangeLog, LeaseState, LeaseTable, Prefix, Record, Secret, Timestamp};
+use dhcp6s::lease::{
+    Change, ChangeLog, LeaseState, LeaseTable, Prefix, Record, Replay, Secret, Timestamp,
+};
 use dhcp6s::wire::Duid;
 use std::net::{Ipv6Addr, SocketAddrV6};
 use std::sync::OnceLock;
@@ -76,6 +78,7 @@ pub(super) fn link(state: usize) -> Link {
     Link {
         name: "eth0".to_owned(),
         addresses: own[state % own.len()].iter().map(parse).collect(),
+        claimed: Vec::new(),
     }
 }
 
@@ -297,10 +300,10 @@ fn read(mut octets: &[u8]) -> Vec<Record> {
 }
 
 fn replay(octets: &[u8]) -> LeaseTable {
-    let mut table = LeaseTable::default();
+    let mut replay = Replay::default();
     let records = read(octets);
-    records.iter().for_each(|record| table.replay(record));
-    table
+    records.iter().for_each(|record| replay.take(record));
+    replay.finish()
 }
 
 /// Every lease that the server knows at that time, in an order of its own.

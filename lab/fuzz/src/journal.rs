@@ -2,7 +2,7 @@
 
 use super::input::Input;
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Record, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, LeaseState, LeaseTable, Prefix, Record, Replay, Timestamp,
 };
 use dhcp6s::store::{Journal, LeaseStore};
 use dhcp6s::wire::Duid;
@@ -41,15 +41,16 @@ fn records(octets: &[u8]) {
         let mut written = Vec::new();
         record.write(&mut written);
         assert_eq!(rest.strip_suffix(behind), Some(written.as_slice()));
-        table.replay(&record);
         match record {
             Record::Lease(change) => {
+                table.apply(&change);
                 // What is only remembered may be one too many.
                 let now = table.get(change.prefix).map(|it| it.change());
                 let forgotten = now.is_none() && change.state == LeaseState::Released;
                 assert!(now == Some(change) || forgotten);
             }
             Record::Counter(counter) => {
+                table.set_counter(&counter);
                 assert_eq!(table.counter(&counter.duid), Some(&counter));
             }
         }
@@ -77,9 +78,9 @@ pub(super) fn consistent(table: &LeaseTable) {
         assert!(pair[0].1 < pair[1].0, "{pair:?}");
     }
     for &(first, last) in &taken {
-        assert!(table.taken().contains(first) && table.taken().contains(last));
+        assert!(table.unavailable().contains(first) && table.unavailable().contains(last));
     }
-    assert!(table.taken().run_count() <= taken.len());
+    assert!(table.unavailable().run_count() <= taken.len());
     assert_eq!(table.iter().count(), table.len());
 }
 
@@ -169,9 +170,9 @@ fn opened(segments: &[Vec<u8>]) {
         return;
     };
     assert_eq!(journal.recovery().records, found.len() as u64);
-    let mut table = LeaseTable::default();
-    found.iter().for_each(|record| table.replay(record));
-    consistent(&table);
+    let mut replay = Replay::default();
+    found.iter().for_each(|record| replay.take(record));
+    consistent(&replay.finish());
 
     let mut log = ChangeLog::default();
     let more = change(&mut Input::new(b"more"));

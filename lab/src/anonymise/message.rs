@@ -104,7 +104,7 @@ fn content(option: &Opt, mapping: &mut Mapping) -> Vec<u8> {
             octets
         }
         Value::Codes(codes) => codes.iter().flat_map(|it| code(*it, mapping)).collect(),
-        Value::Number(_) => option.octets.clone(),
+        Value::Numbers(_) | Value::Number(_) => option.octets.clone(),
         Value::Message(inner) => message(inner, mapping),
         Value::Authentication { information, .. } => {
             // Counters that go by the clock would tell the time.

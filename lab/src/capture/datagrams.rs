@@ -1,6 +1,6 @@
 //! IP packets → DHCPv6 datagrams: extension headers, tunnels, fragments, and what is not as it should be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::container::Frame;
@@ -20,6 +20,8 @@ const AUTHENTICATION: u8 = 51;
 /// `Next Header` of IPv6 in IPv6 (RFC 2473), and `Protocol` of IPv6 in IPv4 (RFC 4213).
 const IPV6: u8 = 41;
 const IPV4_LEN: usize = 20;
+/// So many pieces are remembered where there is no end to them.
+const PIECES_MAX: usize = 4096;
 /// So many frames are named in a remark.
 const NAMED_MAX: usize = 8;
 
@@ -32,7 +34,11 @@ pub(super) struct Collector {
     /// Of each link, packets that came in pieces; never by how much their headers say.
     reassembly: BTreeMap<String, Reassembly>,
     /// The pieces of packets that are not complete.
-    pieces: BTreeMap<Pieces, Vec<usize>>,
+    pieces: BTreeMap<Pieces, Waiting>,
+    /// Packets in pieces of which the first one says that they are something else.
+    foreign: BTreeSet<Pieces>,
+    /// Frames with pieces of which it is known by now that they are of DHCPv6.
+    pub(super) known: Vec<usize>,
     /// Frames, by what is wrong with them.
     odd: BTreeMap<&'static str, Vec<usize>>,
     /// Frames of link types that cannot be opened.
@@ -46,6 +52,15 @@ struct Pieces {
     source: Ipv6Addr,
     destination: Ipv6Addr,
     identification: u32,
+}
+
+/// Pieces that wait for others.
+#[derive(Default)]
+struct Waiting {
+    /// Their frames.
+    frames: Vec<usize>,
+    /// Whether the first one is there, which says that it is DHCPv6.
+    is_dhcp: bool,
 }
 
 /// What an IP header says, and what could be captured behind it.
@@ -227,14 +242,30 @@ impl Collector {
             destination: ip.destination,
             identification: u32::from_be_bytes([i0, i1, i2, i3]),
         };
-        let foreign = is_first && next_header == UDP && !is_dhcp(piece);
-        if next_header != UDP || foreign {
+        if next_header != UDP {
             return None;
         }
-        self.pieces
-            .entry(key.clone())
-            .or_default()
-            .push(frame.number);
+        // Only the first piece has the ports. What follows one that is foreign is so, too.
+        match is_first {
+            true if is_dhcp(piece) => {
+                self.foreign.remove(&key);
+            }
+            true => {
+                self.pieces.remove(&key);
+                self.foreign.insert(key);
+                return None;
+            }
+            false if self.foreign.contains(&key) => return None,
+            false => {}
+        }
+        let waiting = self.pieces.entry(key.clone()).or_default();
+        waiting.frames.push(frame.number);
+        if is_first {
+            waiting.is_dhcp = true;
+            self.known.extend(&waiting.frames);
+        } else if waiting.is_dhcp {
+            self.known.push(frame.number);
+        }
         if ip.missing > 0 {
             return None;
         }
@@ -307,7 +338,17 @@ impl Collector {
 
     /// How many pieces of datagrams wait for others.
     pub(super) fn pieces(&self) -> usize {
-        self.pieces.values().map(Vec::len).sum()
+        self.pieces.values().map(|it| it.frames.len()).sum()
+    }
+
+    /// Forgets what could not be read and, if there are too many, pieces: for whoever listens for ever.
+    pub(super) fn forget(&mut self) {
+        self.odd.clear();
+        self.closed.clear();
+        if self.pieces() + self.foreign.len() > PIECES_MAX {
+            self.pieces.clear();
+            self.foreign.clear();
+        }
     }
 
     /// What could not be read, or only in part.
@@ -316,7 +357,7 @@ impl Collector {
         let odd = odd.map(|(what, frames)| format!("{}: {what}", named(frames)));
         let pieces = self.pieces.iter().map(|(key, frames)| {
             let Pieces { source, destination, .. } = key;
-            let frames = named(frames);
+            let frames = named(&frames.frames);
             format!("{frames}: pieces of a packet from {source} to {destination}, of which others are missing or contradict them")
         });
         let closed = self.closed.iter();

@@ -21,7 +21,7 @@ mod write;
 pub use annotated::{Annotated, write_annotated};
 pub use envelope::Envelope;
 pub use pcapng::{Frame, PcapngWriter};
-pub use sieve::{Sieve, Sifted};
+pub use sieve::{Sieve, Sieved, Sifted};
 pub use write::write;
 
 use std::fs::File;
@@ -115,6 +115,12 @@ pub fn open(path: &Path) -> Result<Capture, Error> {
 /// # Errors
 /// It cannot be read at all.
 pub fn open_enveloped(path: &Path) -> Result<Recording, Error> {
+    if path.is_dir() {
+        let folder = path.display();
+        return Err(Error::Read(format!(
+            "it is a folder; name the captures in it, as in `{folder}/*.pcap`"
+        )));
+    }
     let file = File::open(path).map_err(|error| Error::Read(error.to_string()))?;
     find(file)
 }

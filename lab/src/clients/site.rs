@@ -89,6 +89,8 @@ impl Site {
         for place in ["/run", "/var/lib"] {
             namespace.mount_memory(Path::new(place), 1 << 20)?;
         }
+        // Their scripts write the DNS servers that they are told into /etc/resolv.conf.
+        namespace.keep_apart(Path::new("/etc"), Path::new("/run/dhcp6lab-etc"))?;
         let server = Server::new(program, at_server, config)?;
         Ok(Self {
             server,

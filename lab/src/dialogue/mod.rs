@@ -35,8 +35,26 @@ pub struct Dialogue {
     pub answers: usize,
     /// What is not as one would expect of a whole capture.
     pub remarks: Vec<String>,
-    /// The turns with each transaction id.
-    by_xid: HashMap<u32, Vec<usize>>,
+    index: Index,
+}
+
+/// What tells clients apart: the DUID, the address of one without a DUID, the link, and the relay agents.
+type Identity = (Vec<u8>, Option<Ipv6Addr>, String, Vec<Level>);
+/// What a question is found by: the transaction id, and the DUID and the address that it comes from, if they count.
+type Question = (u32, Option<Vec<u8>>, Option<Ipv6Addr>);
+
+/// What is looked up for each message, so that a capture of thousands of clients takes as long for each of them as one
+/// of a few.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    /// The clients.
+    clients: HashMap<Identity, usize>,
+    /// The turns of each client.
+    turns: Vec<Vec<usize>>,
+    /// The first turn of each transaction id, client and type.
+    first: HashMap<(u32, usize, u8), usize>,
+    /// The latest turn of those that a question is found by.
+    latest: HashMap<Question, usize>,
 }
 
 /// A client on its link, or behind its relay agents.
@@ -55,7 +73,7 @@ pub struct Party {
 }
 
 /// One relay agent of a path: what it says about where the client is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Level {
     /// The link-address.
     pub link: Ipv6Addr,
@@ -159,7 +177,7 @@ impl Dialogue {
             servers: self.servers.clone(),
             answers: 0,
             remarks: self.remarks.clone(),
-            by_xid: HashMap::new(),
+            index: Index::default(),
         };
         let mut moved = HashMap::new();
         for (index, turn) in self.turns.iter().enumerate().filter(|it| it.1.client == at) {
@@ -171,6 +189,7 @@ impl Dialogue {
                 ..turn.clone()
             });
         }
+        only.index.turns = vec![(0..only.turns.len()).collect()];
         Some(only)
     }
 
@@ -178,16 +197,35 @@ impl Dialogue {
     /// also does where there are no answers to that client at all: then it was answered before.
     #[must_use]
     pub fn knows_server(&self, client: usize, duid: &[u8]) -> bool {
-        let mut turns = self.turns.iter().filter(|it| it.client == client);
-        self.servers.iter().any(|it| it == duid) || turns.all(|it| it.answers.is_empty())
+        self.servers.iter().any(|it| it == duid) || !self.is_answered(client)
+    }
+
+    /// Whether a client gets any answer in the capture.
+    #[must_use]
+    pub fn is_answered(&self, client: usize) -> bool {
+        let mut turns = self.turns_of(client).iter();
+        turns.any(|it| !self.turns[*it].answers.is_empty())
+    }
+
+    /// The turns of a client, in the order of the capture.
+    fn turns_of(&self, client: usize) -> &[usize] {
+        self.index.turns.get(client).map_or(&[], Vec::as_slice)
+    }
+
+    /// The turns of the client of a turn that come after it.
+    fn later(&self, turn: usize) -> &[usize] {
+        let client = self.turns.get(turn).map_or(usize::MAX, |it| it.client);
+        let turns = self.turns_of(client);
+        let after = turns.partition_point(|it| *it <= turn);
+        turns.get(after..).unwrap_or_default()
     }
 
     /// Which answer of several counts: that of the server which its client asked next, else the first.
     #[must_use]
     pub fn chosen(&self, turn: usize) -> Option<&Answer> {
         let asked = self.turns.get(turn)?;
-        let mut later = self.turns.iter().skip(turn + 1);
-        let request = later.find(|it| it.client == asked.client && it.message_type == REQUEST);
+        let mut later = self.later(turn).iter().map(|it| &self.turns[*it]);
+        let request = later.find(|it| it.message_type == REQUEST);
         let named = request.and_then(|it| server_id(it.tree().core()));
         let answers = asked.answers.iter();
         let mut chosen = answers.filter(|_| asked.message_type == SOLICIT);
@@ -198,13 +236,9 @@ impl Dialogue {
     /// Every turn that says the same as this one under the same transaction id, this one included.
     pub fn group(&self, turn: usize) -> impl Iterator<Item = usize> {
         let first = self.turns.get(turn).map_or(turn, |it| it.first);
-        (first..self.turns.len()).filter(move |it| self.turns[*it].first == first)
-    }
-
-    /// The turns with a transaction id, the latest first.
-    fn with_xid(&self, xid: Option<u32>) -> impl Iterator<Item = usize> {
-        let turns = xid.and_then(|it| self.by_xid.get(&it));
-        turns.into_iter().flatten().rev().copied()
+        let later = self.later(first).iter().copied();
+        let same = later.filter(move |it| self.turns[*it].first == first);
+        std::iter::once(first).chain(same)
     }
 
     /// Takes something that a client said.
@@ -221,30 +255,32 @@ impl Dialogue {
         let address = peer.unwrap_or(*packet.datagram.source.ip());
         let duid = client_id(core).unwrap_or_default();
         // Whoever says no DUID is known by the address.
-        let same = |it: &Party| {
-            let known = it.duid == duid && (!duid.is_empty() || it.address == address);
-            known && it.link == packet.link && it.path == path
-        };
-        let client = self.clients.iter().position(same).unwrap_or_else(|| {
+        let known_by = duid.is_empty().then_some(address);
+        let key = (duid.clone(), known_by, packet.link.clone(), path.clone());
+        let client = *self.index.clients.entry(key).or_insert_with(|| {
             self.clients.push(Party {
                 name: String::new(),
-                duid,
+                duid: duid.clone(),
                 link: packet.link.clone(),
                 path,
                 address,
             });
+            self.index.turns.push(Vec::new());
             self.clients.len() - 1
         });
         let (index, message_type) = (self.turns.len(), core.message_type);
-        let same = |it: &usize| {
-            let turn = &self.turns[*it];
-            turn.client == client && turn.message_type == message_type
-        };
-        let earlier = self.with_xid(core.xid()).find(same);
-        let first = earlier.map_or(index, |it| self.turns[it].first);
+        let mut first = index;
         if let Some(xid) = core.xid() {
-            self.by_xid.entry(xid).or_default().push(index);
+            let same = self.index.first.entry((xid, client, message_type));
+            first = *same.or_insert(index);
+            let source = *packet.datagram.source.ip();
+            for duid in [None, Some(duid)] {
+                for source in [None, Some(source)] {
+                    self.index.latest.insert((xid, duid.clone(), source), index);
+                }
+            }
         }
+        self.index.turns[client].push(index);
         self.turns.push(Turn {
             number: packet.number,
             at,
@@ -266,15 +302,15 @@ impl Dialogue {
         }
         let to = *packet.datagram.destination.ip();
         let duid = client_id(core);
-        // Two clients may have chosen one transaction id; a server may name the wrong client.
-        let fits = |it: &usize| {
-            let turn = &self.turns[*it];
-            let named = duid.as_ref() == Some(&self.clients[turn.client].duid);
-            let sent = *turn.datagram.source.ip() == to;
-            // Of those that fit as well, the latest.
-            (usize::from(named) + usize::from(sent), *it)
-        };
-        let question = self.with_xid(core.xid()).max_by_key(fits);
+        // Two clients may have chosen one transaction id; a server may name the wrong client. Of those that fit as
+        // well, the latest.
+        let question = core.xid().and_then(|xid| {
+            let latest = |duid, source| self.index.latest.get(&(xid, duid, source)).copied();
+            let both = duid.clone().and_then(|it| latest(Some(it), Some(to)));
+            let named = duid.and_then(|it| latest(Some(it), None));
+            let either = named.max(latest(None, Some(to)));
+            both.or(either).or_else(|| latest(None, None))
+        });
         match question.and_then(|it| self.turns.get_mut(it)) {
             Some(question) => question.answers.push(Answer {
                 number: packet.number,
@@ -416,6 +452,34 @@ mod tests {
             ["packet 6: an Advertise answers nothing in this capture"]
         );
         assert_eq!(dialogue.answers, 3);
+    }
+
+    #[test]
+    fn of_questions_with_one_transaction_id_the_one_that_fits_best_is_answered() {
+        let (other, all) = ("[fe80::c2]:546", "[ff02::1:2]:547");
+        let of = |answers: &[(&'static str, &'static str, Vec<u8>)]| {
+            let mut said = vec![
+                from_client(message(1, 7, 1, None)),
+                (other, all, message(1, 7, 2, None)),
+                (other, all, message(1, 7, 1, None)),
+            ];
+            said.extend_from_slice(answers);
+            let dialogue = Dialogue::new(&capture(&said));
+            let turns = dialogue.turns.iter();
+            turns.map(|it| it.answers.len()).collect::<Vec<_>>()
+        };
+        // By DUID and address; by one of them, the latest; by none, the latest.
+        assert_eq!(of(&[from_server(message(2, 7, 1, Some(9)))]), [1, 0, 0]);
+        assert_eq!(of(&[(SERVER, other, message(2, 7, 9, Some(9)))]), [0, 0, 1]);
+        let nowhere = "[fe80::c9]:546";
+        assert_eq!(
+            of(&[(SERVER, nowhere, message(2, 7, 2, Some(9)))]),
+            [0, 1, 0]
+        );
+        assert_eq!(
+            of(&[(SERVER, nowhere, message(2, 7, 9, Some(9)))]),
+            [0, 0, 1]
+        );
     }
 
     #[test]

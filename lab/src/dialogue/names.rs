@@ -1,5 +1,7 @@
 //! What the clients of a capture are called: as they call themselves where they do, so that people know them.
 
+use std::collections::{HashMap, HashSet};
+
 use super::Dialogue;
 use crate::dissect::{Message, Value};
 
@@ -24,10 +26,10 @@ const HARDWARE: [u16; 2] = [1, 6];
 /// Gives every client a name that no other has.
 pub(super) fn give(dialogue: &mut Dialogue) {
     let alone = dialogue.clients.len() == 1;
-    let mut taken: Vec<String> = Vec::new();
+    let mut names = Names::default();
     for index in 0..dialogue.clients.len() {
-        let turns = dialogue.turns.iter().filter(|it| it.client == index);
-        let trees: Vec<Message> = turns.map(super::Turn::tree).collect();
+        let turns = dialogue.turns_of(index).iter();
+        let trees: Vec<Message> = turns.map(|it| dialogue.turns[*it].tree()).collect();
         let called = trees.iter().find_map(|it| host_name(it.core()));
         let called = called.or_else(|| trees.iter().find_map(|it| kind(it.core())));
         let duid = &dialogue.clients[index].duid;
@@ -35,11 +37,32 @@ pub(super) fn give(dialogue: &mut Dialogue) {
             Some([a, b]) => format!("client-{a:02x}{b:02x}"),
             None => "client".to_owned(),
         });
-        let numbered = (2..).map(|number| format!("{base}-{number}"));
-        let mut names = std::iter::once(base.clone()).chain(numbered);
-        let name = names.find(|it| !taken.contains(it)).unwrap_or(base);
-        taken.push(name.clone());
-        dialogue.clients[index].name = name;
+        dialogue.clients[index].name = names.next(base);
+    }
+}
+
+/// The names that were given.
+#[derive(Default)]
+struct Names {
+    taken: HashSet<String>,
+    /// By what a client is called, the number that the last one of that name got.
+    numbers: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The first name that nobody has: `windows`, `windows-2`, `windows-3`.
+    fn next(&mut self, base: String) -> String {
+        let number = self.numbers.entry(base.clone()).or_default();
+        loop {
+            *number += 1;
+            let name = match *number {
+                1 => base.clone(),
+                number => format!("{base}-{number}"),
+            };
+            if self.taken.insert(name.clone()) {
+                return name;
+            }
+        }
     }
 }
 
@@ -123,6 +146,23 @@ mod tests {
             names(&[solicit(1, &fqdn), solicit(2, &class), solicit(3, &[])]),
             ["alice-1", "windows", "client-ab03"]
         );
+    }
+
+    #[test]
+    fn a_name_is_found_at_once_however_many_have_it() {
+        let mut names = Names::default();
+        assert_eq!(names.next("windows-2".into()), "windows-2");
+        for number in 1..=5_000 {
+            let name = names.next("windows".into());
+            let expected = match number {
+                1 => "windows".to_owned(),
+                number => format!("windows-{}", number + 1),
+            };
+            assert_eq!(name, expected);
+        }
+        // Each look takes the next number.
+        let looks: usize = names.numbers.values().sum();
+        assert_eq!(looks, 5_002);
     }
 
     #[test]

@@ -77,9 +77,9 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// What is wrong with `differs` in the scenarios, and rules that are not needed.
+    /// What is wrong with `differs` in the scenarios, and, if these are all of them, rules that are not needed.
     #[must_use]
-    pub fn faults(&self) -> Vec<String> {
+    pub fn faults(&self, complete: bool) -> Vec<String> {
         let fault = |it: &Compared| Some(format!("{}: {}", it.path.display(), it.fault()?));
         let mut faults: Vec<String> = self.compared.iter().filter_map(fault).collect();
         let needed = |rule: &Rule| {
@@ -87,7 +87,8 @@ impl Survey {
                 .iter()
                 .any(|it| matches!(&it.outcome, Outcome::Same { rules } if rules.contains(rule)))
         };
-        let idle = Rule::ALL.iter().filter(|rule| !needed(rule));
+        // Which are needed, only all scenarios together tell.
+        let idle = Rule::ALL.iter().filter(|rule| complete && !needed(rule));
         faults.extend(idle.map(|rule| {
             format!("no scenario shows the general difference {rule:?}: remove it, or add one")
         }));

@@ -11,8 +11,8 @@ mod value;
 
 pub use reader::Name;
 pub use registry::{
-    is_relay, message_name, message_names, message_type, option_code, option_name, option_names,
-    status_code, status_name, status_names,
+    is_relay, may_repeat, message_name, message_names, message_type, option_code, option_name,
+    option_names, status_code, status_name, status_names,
 };
 pub use value::{Association, Listed, NtpPart, Value};
 

@@ -17,6 +17,8 @@ pub(super) enum Form {
     IaPrefix,
     /// Option codes.
     Codes,
+    /// Numbers of two octets.
+    Numbers,
     /// One octet.
     U8,
     /// Two octets.
@@ -111,7 +113,7 @@ const OPTIONS: &[(u16, &str, Form)] = &[
     (58, "sip-ua-names", Form::Names),
     (59, "boot-file", Form::Text),
     (60, "boot-parameters", Form::Items),
-    (61, "client-architecture", Form::Codes),
+    (61, "client-architecture", Form::Numbers),
     (62, "network-interface", Form::Opaque),
     (64, "aftr-name", Form::Name),
     (65, "erp-domain", Form::Name),
@@ -248,6 +250,16 @@ pub fn is_relay(message_type: u8) -> bool {
     matches!(message_type, 12 | 13)
 }
 
+/// Whether options with that code may stand more than once where they stand (RFC 9915 §21, and the column "Singleton
+/// Option" of IANA's registry).
+#[must_use]
+pub fn may_repeat(code: u16) -> bool {
+    const MAY: [u16; 20] = [
+        3, 4, 5, 16, 17, 25, 26, 56, 74, 86, 89, 90, 94, 98, 104, 113, 138, 139, 144, 145,
+    ];
+    MAY.contains(&code)
+}
+
 /// What a status is called; its number if it has no name here.
 #[must_use]
 pub fn status_name(status: u16) -> String {
@@ -261,6 +273,13 @@ pub fn status_name(status: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_stand_twice_is_what_the_rfc_says() {
+        // RFC 9915 §21, and RFC 5908 §4 and RFC 6334 beyond it.
+        assert!([3, 5, 16, 17, 25, 26, 56].into_iter().all(may_repeat));
+        assert!(![1, 2, 6, 7, 8, 9, 14, 37, 64].into_iter().any(may_repeat));
+    }
 
     #[test]
     fn no_code_and_no_name_stands_twice() {

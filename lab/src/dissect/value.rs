@@ -40,6 +40,8 @@ pub enum Value {
     },
     /// The codes of options.
     Codes(Vec<u16>),
+    /// Numbers that are no codes of options.
+    Numbers(Vec<u16>),
     /// A number.
     Number(u32),
     /// A message in a message.
@@ -284,6 +286,7 @@ impl Value {
                 options: Options::read(reader.rest(), depth),
             },
             Form::Codes => Self::Codes(all(reader, Reader::u16)?),
+            Form::Numbers => Self::Numbers(all(reader, Reader::u16)?),
             Form::U8 => Self::Number(reader.u8()?.into()),
             Form::U16 => Self::Number(reader.u16()?.into()),
             Form::U32 => Self::Number(reader.u32()?),

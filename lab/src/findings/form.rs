@@ -6,17 +6,13 @@ use super::rules::{
     PREFIX_BITS, REPEATED_IA, REPEATED_OPTION, STRAY_OCTETS, UNKNOWN_MESSAGE,
 };
 use crate::conversation::{Said, ias};
-use crate::dissect::{Head, Message, Opt, Options, Value, option_name};
+use crate::dissect::{Head, Message, Opt, Options, Value, may_repeat, option_name};
 
 const IA_NA: u16 = 3;
 const IA_TA: u16 = 4;
 const ADDRESS: u16 = 5;
 const IA_PD: u16 = 25;
 const PREFIX: u16 = 26;
-/// Options that may stand more than once where they stand (RFC 9915 §21, IANA registry).
-const NO_SINGLETONS: [u16; 20] = [
-    3, 4, 5, 16, 17, 25, 26, 56, 74, 86, 89, 90, 94, 98, 104, 113, 138, 139, 144, 145,
-];
 /// The types of messages that the IANA registry has, besides those with a name here.
 const KNOWN_MAX: u8 = 38;
 const DUID_LEN: std::ops::RangeInclusive<usize> = 3..=130;
@@ -74,7 +70,7 @@ impl Form<'_, '_> {
         for (index, option) in options.list.iter().enumerate() {
             let name = option_name(option.code);
             let mut earlier = options.list.iter().take(index);
-            if !NO_SINGLETONS.contains(&option.code) && earlier.any(|it| it.code == option.code) {
+            if !may_repeat(option.code) && earlier.any(|it| it.code == option.code) {
                 let text = format!("{name}, again at octet {at}");
                 self.report.add(&REPEATED_OPTION, self.said, text);
             }

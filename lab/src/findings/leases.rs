@@ -26,6 +26,9 @@ const SLACK: Duration = Duration::from_secs(2);
 /// A lease by address and length.
 type Key = (std::net::Ipv6Addr, u8);
 
+/// A lease on its link: captures of several links may be of networks that know nothing of each other.
+type Place<'a> = (&'a str, Key);
+
 /// The leases of each IA, by option code and IAID.
 type Offers = BTreeMap<(u16, u32), Vec<Key>>;
 
@@ -42,14 +45,15 @@ pub(super) fn check(conversations: &[Conversation<'_>], report: &mut Report) {
         History::default().follow(conversation, report);
     }
     all.sort_by_key(|(_, said)| said.packet.number);
-    let mut holders: BTreeMap<Key, Holder> = BTreeMap::new();
+    let mut holders: BTreeMap<Place<'_>, Holder> = BTreeMap::new();
     for (client, said) in all {
+        let place = |it: &Lease| (said.packet.link.as_str(), (it.address, it.length));
         let duid = |client: usize| conversations.get(client).map(|it| &it.party.duid);
         match said.kind() {
             REPLY if said.from_server => {}
             RELEASE | DECLINE => {
                 for lease in leases(said.core()) {
-                    let key = (lease.address, lease.length);
+                    let key = place(&lease);
                     // The address may be given to another one at once.
                     if holders
                         .get(&key)
@@ -69,7 +73,7 @@ pub(super) fn check(conversations: &[Conversation<'_>], report: &mut Report) {
             continue;
         }
         for lease in leases(said.core()) {
-            let key = (lease.address, lease.length);
+            let key = place(&lease);
             if lease.valid == 0 {
                 holders.remove(&key);
                 continue;
@@ -159,7 +163,9 @@ impl History {
     fn used(&self, said: &Said<'_>, report: &mut Report) {
         let kind = said.kind();
         let renews = matches!(kind, RENEW | REBIND);
-        for lease in leases(said.core()) {
+        // Without an address it is a hint: how long a prefix the client would like (RFC 9915 §18.2.4, §21.22).
+        let named = leases(said.core());
+        for lease in named.iter().filter(|it| !it.address.is_unspecified()) {
             match self.given.get(&(lease.address, lease.length)) {
                 None if !self.given.is_empty() => {
                     report.add(

@@ -9,6 +9,7 @@ use super::rules::{
     T1_AFTER_T2, UNANSWERED, UNASKED, UNEQUAL_TIMES, UNFIT_OPTION, UNSIGNED_RECONFIGURE,
     WRONG_ANSWER,
 };
+use super::timing::timeouts;
 use crate::conversation::{Conversation, Ia, Said, ias};
 use crate::dialogue::{client_id, server_id};
 use crate::dissect::{Head, Message, Options, Value, is_relay, option_name, status_name};
@@ -36,9 +37,9 @@ const OPTION_INTERFACE_ID: u16 = 18;
 const OPTION_IA_PD: u16 = 25;
 const OPTION_REFRESH_TIME: u16 = 32;
 const OPTION_RELAY_PORT: u16 = 135;
-/// What stands in answers without being asked for.
-const UNREQUESTED: [u16; 20] = [
-    1, 2, 3, 4, 5, 7, 11, 12, 13, 14, 15, 16, 20, 25, 26, 32, 82, 83, 138, 148,
+/// What stands in answers without being asked for. SOL_MAX_RT and INF_MAX_RT do not (RFC 9915 §21.24, §21.25).
+const UNREQUESTED: [u16; 18] = [
+    1, 2, 3, 4, 5, 7, 11, 12, 13, 14, 15, 16, 20, 25, 26, 32, 138, 148,
 ];
 
 const NO_ADDRS_AVAIL: u16 = 2;
@@ -78,13 +79,9 @@ pub(super) fn check(question: &Said<'_>, answer: &Said<'_>, report: &mut Report)
     unrequested(asked, answer, report);
     alone(answer, report);
     off_link(question, answer, report);
-    let passed = answer.at().saturating_sub(question.at());
-    if passed.as_secs_f64() > 1.0 {
-        report.add(
-            &LATE,
-            answer,
-            format!("after {:.3} s", passed.as_secs_f64()),
-        );
+    let passed = answer.at().saturating_sub(question.at()).as_secs_f64();
+    if timeouts(question.kind()).is_some_and(|(first, _)| passed > first) {
+        report.add(&LATE, answer, format!("after {passed:.3} s"));
     }
 }
 

@@ -19,7 +19,7 @@ const TWICE: Duration = Duration::from_millis(50);
 const SLACK: f64 = 1.0;
 
 /// The first and the longest retransmission time of a message, in seconds (RFC 9915 §7.6).
-fn timeouts(kind: u8) -> Option<(f64, f64)> {
+pub(super) fn timeouts(kind: u8) -> Option<(f64, f64)> {
     // SOL_MAX_RT and INF_MAX_RT were 120 s before RFC 7083.
     Some(match kind {
         1 | 11 => (1.0, 120.0),

@@ -3,6 +3,7 @@
 //! Leases are reserved for the clients that got them, so that they get them again. What cannot be said stands in
 //! the configuration as a comment.
 
+use std::collections::HashSet;
 use std::net::Ipv6Addr;
 
 use super::observed::{Given, Observed};
@@ -226,7 +227,9 @@ fn pool(observed: &Observed, links: &[Ipv6Addr]) -> Option<Ipv6Addr> {
 
 /// What belongs to single clients.
 fn hosts(observed: &Observed, text: &mut Text) {
-    let mut made_up = 0;
+    let given = || observed.hosts.iter().flat_map(|it| &it.given);
+    let taken: Vec<Block> = given().map(|it| it.block).collect();
+    let mut free = PREFIXES.to_bits();
     for host in &observed.hosts {
         let mut lines = Vec::new();
         for given in &host.given {
@@ -234,12 +237,7 @@ fn hosts(observed: &Observed, text: &mut Text) {
         }
         if host.wants_prefix.is_some() && !observed.no_prefixes {
             let length = host.wants_prefix.flatten().unwrap_or(PREFIX_LENGTH);
-            let address = Ipv6Addr::from_bits(PREFIXES.to_bits() + (made_up << 72));
-            made_up += 1;
-            let lease = Block {
-                address,
-                length: Some(length),
-            };
+            let lease = next_prefix(&mut free, length, &taken);
             let (preferred, valid) = observed.usual_lifetimes().unwrap_or(LIFETIMES);
             lines.push(Ok(format!("prefix {lease} {preferred} {valid};")));
         }
@@ -269,6 +267,26 @@ fn hosts(observed: &Observed, text: &mut Text) {
                 "{count} leases in one IA of {}; dhcp6s gives one",
                 host.name
             ));
+        }
+    }
+}
+
+/// The first prefix of a length, 1 to 128, from there on that overlaps nothing that is taken.
+fn next_prefix(free: &mut u128, length: u8, taken: &[Block]) -> Block {
+    let size = 1_u128 << (128 - length);
+    let last = |it: &Block| {
+        let host_bits = u128::MAX.unbounded_shr(it.length.unwrap_or(128).into());
+        it.address.to_bits() | host_bits
+    };
+    loop {
+        let start = free.next_multiple_of(size);
+        *free = start + size;
+        let overlaps = |it: &Block| it.address.to_bits() < *free && last(it) >= start;
+        if !taken.iter().any(overlaps) {
+            return Block {
+                address: Ipv6Addr::from_bits(start),
+                length: Some(length),
+            };
         }
     }
 }
@@ -315,18 +333,15 @@ fn links(dialogue: &Dialogue, observed: &Observed) -> Vec<Ipv6Addr> {
         addresses.push(*turn.datagram.destination.ip());
     }
     // Where a server has said both, at times, what fits counts.
-    let fits = |it: &Ipv6Addr| {
-        observed
-            .confirmed
-            .iter()
-            .any(|known| link(*known) == link(*it))
-    };
-    let off = observed.off_link.iter().filter(|it| !fits(it));
-    let off: Vec<Ipv6Addr> = off.map(|it| link(*it)).collect();
+    let fit: HashSet<Ipv6Addr> = observed.confirmed.iter().map(|it| link(*it)).collect();
+    let off = observed.off_link.iter().map(|it| link(*it));
+    let off = off.filter(|it| !fit.contains(it));
+    let off: HashSet<Ipv6Addr> = off.collect();
+    let usable = addresses.into_iter().filter(|it| words::is_leasable(*it));
     let mut links: Vec<Ipv6Addr> = Vec::new();
-    for address in addresses.into_iter().filter(|it| words::is_leasable(*it)) {
-        let link = link(address);
-        if !links.contains(&link) && !off.contains(&link) {
+    let mut seen = HashSet::new();
+    for link in usable.map(link).filter(|it| !off.contains(it)) {
+        if seen.insert(link) {
             links.push(link);
         }
     }
@@ -348,7 +363,7 @@ fn addresses(dialogue: &Dialogue, observed: &Observed, links: &[Ipv6Addr]) -> Ve
         .iter()
         .map(|it| *it.datagram.destination.ip())
         .collect();
-    let mut taken: Vec<Ipv6Addr> = vec![SERVER_ADDRESS];
+    let mut taken = HashSet::from([SERVER_ADDRESS]);
     let leases = observed.hosts.iter().flat_map(|it| &it.given);
     taken.extend(leases.map(|it| it.block.address));
     taken.extend(dialogue.clients.iter().map(|it| it.address));

@@ -1,5 +1,6 @@
 //! What the answers of a capture tell about how their server is configured.
 
+use std::collections::{HashMap, HashSet};
 use std::net::Ipv6Addr;
 
 use crate::dialogue::{Dialogue, Turn};
@@ -37,6 +38,8 @@ pub(super) struct Host {
     pub(super) wants_prefix: Option<Option<u8>>,
     /// The most leases that it got in one IA.
     pub(super) leases_in_one_ia: usize,
+    /// Whether any server answers it.
+    is_answered: bool,
 }
 
 /// A lease that a client got, or says that it has.
@@ -53,8 +56,12 @@ pub(super) struct Given {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Observed {
     pub(super) hosts: Vec<Host>,
+    /// Which of the hosts each client is: one that moves to another link stays the same.
+    host_of: Vec<usize>,
     /// Options in answers, each value once, in the order of appearance.
     pub(super) options: Vec<Opt>,
+    /// Their codes and octets.
+    seen: HashSet<(u16, Vec<u8>)>,
     /// Preferred lifetime, T1 and T2 of IAs with leases.
     pub(super) times: Vec<(u32, u32, u32)>,
     pub(super) rapid_commit: bool,
@@ -69,8 +76,9 @@ pub(super) struct Observed {
 impl Observed {
     pub(super) fn new(dialogue: &Dialogue) -> Self {
         let mut observed = Self::default();
-        for client in &dialogue.clients {
-            if !observed.hosts.iter().any(|it| it.duid == client.duid) {
+        let mut known = HashMap::new();
+        for (index, client) in dialogue.clients.iter().enumerate() {
+            let host = *known.entry(&client.duid).or_insert_with(|| {
                 observed.hosts.push(Host {
                     name: client.name.clone(),
                     duid: client.duid.clone(),
@@ -78,8 +86,12 @@ impl Observed {
                     wants_pool: false,
                     wants_prefix: None,
                     leases_in_one_ia: 0,
+                    is_answered: false,
                 });
-            }
+                observed.hosts.len() - 1
+            });
+            observed.hosts[host].is_answered |= dialogue.is_answered(index);
+            observed.host_of.push(host);
         }
         for (index, turn) in dialogue.turns.iter().enumerate() {
             let Some(answer) = dialogue.chosen(index) else {
@@ -87,11 +99,11 @@ impl Observed {
             };
             let answer = dissect::message(&answer.datagram.payload);
             if [ADVERTISE, REPLY].contains(&answer.core().message_type) {
-                observed.hear(dialogue, turn, answer.core());
+                observed.hear(turn, answer.core());
             }
         }
         for turn in &dialogue.turns {
-            observed.wish(dialogue, turn);
+            observed.wish(turn);
         }
         observed
     }
@@ -109,13 +121,12 @@ impl Observed {
         options.find_map(|it| it.value.number())
     }
 
-    fn host(&mut self, dialogue: &Dialogue, client: usize) -> Option<&mut Host> {
-        let duid = &dialogue.clients.get(client)?.duid;
-        self.hosts.iter_mut().find(|it| it.duid == *duid)
+    fn host(&mut self, client: usize) -> Option<&mut Host> {
+        self.hosts.get_mut(*self.host_of.get(client)?)
     }
 
     /// Learns from an answer.
-    fn hear(&mut self, dialogue: &Dialogue, turn: &Turn, answer: &Message) {
+    fn hear(&mut self, turn: &Turn, answer: &Message) {
         let question = turn.tree();
         let question = question.core();
         let status = status(&answer.options);
@@ -132,8 +143,8 @@ impl Observed {
         self.rapid_commit |=
             question.message_type == SOLICIT && answer.message_type == REPLY && commits;
         for option in &answer.options.list {
-            let known = |it: &Opt| it.code == option.code && it.octets == option.octets;
-            if !NOT_CONFIGURED.contains(&option.code) && !self.options.iter().any(known) {
+            let is_configured = !NOT_CONFIGURED.contains(&option.code);
+            if is_configured && self.seen.insert((option.code, option.octets.clone())) {
                 self.options.push(option.clone());
             }
             if let Some(ia) = option.value.association() {
@@ -149,7 +160,7 @@ impl Observed {
                     self.times
                         .extend(ia.times.map(|(t1, t2)| (preferred, t1, t2)));
                 }
-                if let Some(host) = self.host(dialogue, turn.client) {
+                if let Some(host) = self.host(turn.client) {
                     host.leases_in_one_ia = host.leases_in_one_ia.max(leases.len());
                     // What a Reply says counts more than what was only offered.
                     let counts = answer.message_type == REPLY;
@@ -160,19 +171,13 @@ impl Observed {
     }
 
     /// What a client asks for that no server answers in the capture.
-    fn wish(&mut self, dialogue: &Dialogue, turn: &Turn) {
-        let tree = turn.tree();
-        let question = tree.core();
-        let duid = dialogue.clients[turn.client].duid.clone();
-        let mut turns = dialogue.turns.iter();
-        let same = |it: &Turn| dialogue.clients[it.client].duid == duid;
-        if turns.any(|it| same(it) && !it.answers.is_empty()) {
-            return;
-        }
-        let asks = [SOLICIT, REQUEST, RENEW, REBIND].contains(&question.message_type);
-        let Some(host) = self.host(dialogue, turn.client) else {
+    fn wish(&mut self, turn: &Turn) {
+        let Some(host) = self.host(turn.client).filter(|it| !it.is_answered) else {
             return;
         };
+        let tree = turn.tree();
+        let question = tree.core();
+        let asks = [SOLICIT, REQUEST, RENEW, REBIND].contains(&question.message_type);
         if question.message_type != SOLICIT && question.message_type <= 9 {
             let held = named(question).map(|block| Given {
                 block,

@@ -46,9 +46,6 @@ const RELAY_PORT: u16 = 135;
 /// The status that told a client of RFC 8415 not to write to the server's own address.
 const USE_MULTICAST: u16 = 5;
 
-/// Options that may stand more than once where they stand (RFC 9915 §21, IANA registry).
-const NO_SINGLETONS: [u16; 14] = [3, 5, 16, 17, 25, 26, 37, 56, 74, 86, 94, 104, 138, 144];
-
 /// Something that is wrong with an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -183,7 +180,7 @@ fn check_form(options: &Options, within: Option<u16>, faults: &mut Faults) {
     for (index, option) in options.list.iter().enumerate() {
         let name = option_name(option.code);
         let mut earlier = options.list.iter().take(index);
-        if !NO_SINGLETONS.contains(&option.code) && earlier.any(|it| it.code == option.code) {
+        if !dissect::may_repeat(option.code) && earlier.any(|it| it.code == option.code) {
             faults.rfc("9915 §21", format!("{name} stands twice"));
         }
         let home = match option.code {

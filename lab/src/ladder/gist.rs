@@ -37,6 +37,7 @@ pub(super) fn of_message(message: &Message, names: &Names) -> Vec<String> {
             | Value::Duid(_)
             | Value::Address { .. }
             | Value::Prefix { .. }
+            | Value::Numbers(_)
             | Value::Number(_)
             | Value::Message(_)
             | Value::Authentication { .. }

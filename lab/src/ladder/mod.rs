@@ -18,6 +18,8 @@ use crate::normalise::Names;
 use crate::rig::Datagram;
 use crate::transcript::{Transcript, What};
 
+/// What transcripts say of a message that the link loses.
+const LOST: &str = "~ lost on the link";
 /// More relay agents than these in a row stand on one rail.
 const AGENTS_MAX: usize = 4;
 
@@ -101,6 +103,8 @@ pub struct Said {
     pub gist: Vec<String>,
     /// What became of it, if it was not answered: `no-client-id`, or `silence`.
     pub dropped: Option<String>,
+    /// Whether the link lost it.
+    pub lost: bool,
     /// What UDP carried, in hexadecimal.
     pub hex: String,
 }
@@ -210,6 +214,7 @@ impl Builder {
             legs,
             gist: gist::of_message(core, &self.names),
             dropped: None,
+            lost: false,
             hex: hex(&datagram.payload),
         })
     }
@@ -258,6 +263,9 @@ impl Builder {
 
     /// A note is drawn across, unless it says what became of the one message that is still open.
     fn note(&mut self, note: &str) -> Option<Happening> {
+        if note == LOST && self.lose(note) {
+            return None;
+        }
         let Some(fate) = note.strip_prefix("∅ ") else {
             self.open.clear();
             let what = note.trim_start_matches("— ").to_owned();
@@ -281,6 +289,30 @@ impl Builder {
         text.push_str(note);
         text.push('\n');
         None
+    }
+
+    /// Has the last message get lost on its way between the lab's own agents or clients and the server. Says whether
+    /// there is one.
+    fn lose(&mut self, note: &str) -> bool {
+        let last = self.ladder.rungs.len().checked_sub(1);
+        let rung = last.and_then(|it| self.ladder.rungs.get_mut(it));
+        let Some(Rung {
+            text,
+            what: Happening::Message(said),
+            ..
+        }) = rung
+        else {
+            return false;
+        };
+        said.lost = true;
+        if said.from_server {
+            // It gets no further than the server's own link.
+            said.legs.truncate(1);
+        }
+        text.push_str(note);
+        text.push('\n');
+        self.open.retain(|it| Some(*it) != last);
+        true
     }
 
     /// The message with that transaction id has been answered.
@@ -418,6 +450,30 @@ mod tests {
             }
         );
         assert_eq!(silence.what, Happening::Silence { dropped: None });
+    }
+
+    #[test]
+    fn a_message_that_the_link_loses_says_so_itself() {
+        let ladder = ladder(
+            "  - faults: [{ drop: both }]\n  - send: { from: first, solicit: {} }\n  - expect: silence\n  \
+             - faults: [{ drop: server }]\n  - send: { from: second, relay: [{ link: \"2001:db8:1::2\" }], solicit: {} }\n  \
+             - expect: silence\n",
+        );
+        let messages = ladder.rungs.iter().filter_map(|it| match &it.what {
+            Happening::Message(said) => Some((said.name.as_str(), said.lost, said.legs.len())),
+            Happening::Band { .. } | Happening::Silence { .. } | Happening::Ended { .. } => None,
+        });
+        let messages: Vec<_> = messages.collect();
+        let expected = [
+            ("Solicit", true, 1),
+            ("Solicit", false, 2),
+            ("Advertise", true, 1),
+        ];
+        assert_eq!(messages, expected, "{ladder:?}");
+        let picture = svg::draw(&ladder, &[], "kea");
+        assert_eq!(picture.matches("lost on the link").count(), 2, "{picture}");
+        assert_eq!(picture.matches("class=\"cross\"").count(), 2, "{picture}");
+        assert!(picture.contains(">kea</text>"), "{picture}");
     }
 
     #[test]

@@ -35,11 +35,12 @@ pub struct Mark {
     pub text: String,
 }
 
-/// Draws a ladder, with marks.
+/// Draws a ladder, with marks; `server` is what the server is called where the transcript has no name for it.
 #[must_use]
-pub fn draw(ladder: &Ladder, marks: &[Mark]) -> String {
+pub fn draw(ladder: &Ladder, marks: &[Mark], server: &str) -> String {
     let mut picture = Picture {
         ladder,
+        server,
         spacing: match ladder.rails.len() {
             0..=2 => 470,
             3 => 330,
@@ -76,8 +77,18 @@ pub fn draw(ladder: &Ladder, marks: &[Mark]) -> String {
     picture.finish()
 }
 
+/// Why nothing comes of a message.
+#[derive(Clone, Copy)]
+enum Fate<'a> {
+    /// The link loses it.
+    Lost,
+    /// The server does not answer it; by the words of [`Said::dropped`].
+    Dropped(&'a str),
+}
+
 struct Picture<'a> {
     ladder: &'a Ladder,
+    server: &'a str,
     /// From one rail to the next.
     spacing: usize,
     body: String,
@@ -101,6 +112,7 @@ impl Picture<'_> {
     fn rung(&mut self, index: usize, rung: &Rung) {
         let top = self.y;
         let class = match &rung.what {
+            Happening::Message(Said { lost: true, .. }) => "rung message lost gone",
             Happening::Message(Said {
                 dropped: Some(_), ..
             }) => "rung message lost",
@@ -162,14 +174,17 @@ impl Picture<'_> {
                 true => index == outermost,
                 false => index == 0,
             };
-            let ends_here = index == outermost;
-            let lost = said.dropped.as_deref().filter(|_| ends_here);
-            self.leg(said, leg, at_client, lost);
+            let fate = match said.lost {
+                true => Some(Fate::Lost),
+                false => said.dropped.as_deref().map(Fate::Dropped),
+            };
+            let fate = fate.filter(|_| index == outermost);
+            self.leg(said, leg, at_client, fate);
         }
         self.y += 8;
     }
 
-    fn leg(&mut self, said: &Said, leg: &Leg, at_client: bool, lost: Option<&str>) {
+    fn leg(&mut self, said: &Said, leg: &Leg, at_client: bool, fate: Option<Fate<'_>>) {
         let (from, to) = (self.x(leg.from), self.x(leg.to));
         let (middle, room) = (usize::midpoint(from, to), from.abs_diff(to));
         let y = self.y + LINE;
@@ -189,12 +204,13 @@ impl Picture<'_> {
             y - 5,
             escape(&leg.name)
         );
-        // A lost message does not arrive.
-        let end = match (lost, to > from) {
+        // A lost message does not arrive, and one that is dropped gets no further than to the server's door.
+        let end = match (fate, to > from) {
             (None, true) => to - 3,
             (None, false) => to + 3,
-            (Some(_), true) => to - 22,
-            (Some(_), false) => to + 22,
+            (Some(Fate::Lost), _) => middle,
+            (Some(Fate::Dropped(_)), true) => to - 22,
+            (Some(Fate::Dropped(_)), false) => to + 22,
         };
         let virtual_leg = at_client && said.legs.len() > 1;
         let class = if virtual_leg { "leg inner" } else { "leg" };
@@ -204,7 +220,7 @@ impl Picture<'_> {
              <line class=\"{class}\" x1=\"{from}\" y1=\"{y}\" x2=\"{end}\" y2=\"{y}\"/>"
         );
         let back = if to > from { end - 9 } else { end + 9 };
-        let _ = match lost {
+        let _ = match fate {
             None => write!(
                 self.body,
                 "<path class=\"head\" d=\"M{end} {y}L{back} {}L{back} {}Z\"/>",
@@ -233,10 +249,11 @@ impl Picture<'_> {
         for line in lines {
             self.line("gist", middle, &cut(line, room));
         }
-        if let Some(why) = lost {
-            let why = match why {
-                "silence" => "no answer".to_owned(),
-                label => format!("dropped: {label}"),
+        if let Some(fate) = fate {
+            let why = match fate {
+                Fate::Lost => "lost on the link".to_owned(),
+                Fate::Dropped("silence") => "no answer".to_owned(),
+                Fate::Dropped(label) => format!("dropped: {label}"),
             };
             self.line("why", middle, &cut(&why, room));
         }
@@ -298,7 +315,7 @@ impl Picture<'_> {
              <text class=\"legend\" x=\"14\" y=\"41\">step</text>"
         );
         for (index, rail) in self.ladder.rails.iter().enumerate() {
-            picture.push_str(&head(rail, self.x(index), height));
+            picture.push_str(&head(rail, self.x(index), height, self.server));
         }
         picture.push_str(&self.body);
         picture.push_str("</svg>");
@@ -307,14 +324,14 @@ impl Picture<'_> {
 }
 
 /// A rail and the box above it.
-fn head(rail: &Rail, x: usize, height: usize) -> String {
+fn head(rail: &Rail, x: usize, height: usize, server: &str) -> String {
     let (class, role) = match rail.role {
         Role::Client => ("client", "client"),
         Role::Relay => ("relay", "relay agent"),
         Role::Server => ("server", "server"),
     };
     let name = match (rail.role, rail.name.as_str()) {
-        (Role::Server, "server") => "dhcp6s",
+        (Role::Server, "server") => server,
         (_, name) => name,
     };
     format!(
@@ -400,7 +417,7 @@ mod tests {
             step: 3,
             text: "<&\"'> \u{1}".into(),
         }];
-        let picture = draw(&ladder, &marks);
+        let picture = draw(&ladder, &marks, "dhcp6s");
         let document = roxmltree::Document::parse(&picture).expect("well-formed");
         let texts: Vec<&str> = document
             .descendants()
@@ -434,9 +451,9 @@ mod tests {
             step,
             text: "no".into(),
         });
-        let picture = draw(&ladder, &marks);
+        let picture = draw(&ladder, &marks, "dhcp6s");
         assert_eq!(picture.matches("class=\"mark\"").count(), 4, "{picture}");
-        let empty = draw(&Ladder::default(), &marks);
+        let empty = draw(&Ladder::default(), &marks, "dhcp6s");
         assert_eq!(empty.matches("class=\"mark\"").count(), 4, "{empty}");
     }
 

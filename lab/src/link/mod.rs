@@ -22,6 +22,7 @@ pub mod log;
 pub mod neighbour;
 pub mod netns;
 pub mod owner;
+pub(crate) mod packet;
 pub mod process;
 pub mod rootless;
 mod signal;

@@ -24,7 +24,7 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Pid;
 
 use crate::link::owner::{self, Owner};
-use crate::link::process::{end_all, processes};
+use crate::link::process::end_all;
 use crate::link::{Error, Process, Unavailable, rootless, run_to_end};
 
 /// Where programs reach the machine's log. What they do here is not for that.
@@ -183,6 +183,33 @@ impl Namespace {
             .map_err(|errno| Error::system(format!("mount on {}", place.display()), errno))
         })
     }
+
+    /// Lets programs of this namespace write in a folder of the machine as if it were theirs: what they write goes to
+    /// the folder `changes`, which has to be in memory, and the machine's stays as it is.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn keep_apart(&self, folder: &Path, changes: &Path) -> Result<(), Error> {
+        let (folder, changes) = (folder.to_owned(), changes.to_owned());
+        self.run(move || {
+            let (upper, work) = (changes.join("upper"), changes.join("work"));
+            let failed = |source| Error::system(format!("keep {} apart", folder.display()), source);
+            for it in [&upper, &work] {
+                fs::create_dir_all(it).map_err(failed)?;
+            }
+            let [lower, upper, work] = [&folder, &upper, &work].map(|it| it.display().to_string());
+            let layers = format!("lowerdir={lower},upperdir={upper},workdir={work}");
+            // Marks on files are trusted ones for root, and those of a user in a user namespace (overlay, kernel 5.11).
+            let overlay = |marks: &str| {
+                let options = format!("{layers}{marks}");
+                let kind = Some("overlay");
+                mount(kind, &folder, kind, MsFlags::empty(), Some(&*options))
+            };
+            overlay("")
+                .or_else(|_| overlay(",userxattr"))
+                .map_err(|errno| failed(errno.into()))
+        })
+    }
 }
 
 impl Drop for Namespace {
@@ -241,9 +268,9 @@ pub(super) fn end_everything_in(namespace: &Path) {
     let Ok(wanted) = fs::metadata(namespace) else {
         return;
     };
-    let is_inside = |pid: &Pid| {
+    let is_inside = |pid: Pid| {
         let found = fs::metadata(format!("/proc/{pid}/ns/net"));
         found.is_ok_and(|it| (it.dev(), it.ino()) == (wanted.dev(), wanted.ino()))
     };
-    end_all(processes().filter(is_inside));
+    end_all(is_inside);
 }

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::link::Error;
 use crate::link::netns::end_everything_in;
-use crate::link::process::{end_all, processes};
+use crate::link::process::end_all;
 
 /// What the names of everything that the lab leaves about for a while begin with.
 const PREFIX: &str = "dhcp6lab-";
@@ -108,7 +108,7 @@ pub(super) fn remove_own() {
 }
 
 fn remove_all(goes: impl Fn(Owner) -> bool) {
-    end_all(processes().filter(|pid| owner_of(*pid).is_some_and(&goes)));
+    end_all(|pid| owner_of(pid).is_some_and(&goes));
     for name in things(&DefaultEnv.persist_dir(), &goes) {
         let path = DefaultEnv.persist_dir().join(&name);
         end_everything_in(&path);

@@ -2,13 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStderr, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use nix::errno::Errno;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::Pid;
 
 use crate::link::{Error, owner, wait};
@@ -22,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Process {
     name: String,
     child: Child,
-    ended: OwnedFd,
+    /// It, and never another one that is given its number later.
+    handle: OwnedFd,
 }
 
 impl Process {
@@ -51,8 +53,12 @@ impl Process {
             command.spawn()
         };
         let mut child = made.map_err(|source| Error::system(format!("start {name}"), source))?;
-        match pidfd(pid(&child)) {
-            Ok(ended) => Ok(Self { name, child, ended }),
+        match pidfd(Pid::from_raw(child.id().cast_signed())) {
+            Ok(handle) => Ok(Self {
+                name,
+                child,
+                handle,
+            }),
             Err(source) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -77,9 +83,13 @@ impl Process {
     /// # Errors
     /// The system refuses.
     pub fn signal(&self, signal: Signal) -> Result<(), Error> {
-        // Its number is not given to another before we have waited for it, which takes `&mut self`.
-        kill(pid(&self.child), signal)
-            .map_err(|errno| Error::system(format!("send {signal} to {}", self.name), errno))
+        match send(self.handle.as_fd(), signal) {
+            Ok(()) | Err(Errno::ESRCH) => Ok(()),
+            Err(errno) => Err(Error::system(
+                format!("send {signal} to {}", self.name),
+                errno,
+            )),
+        }
     }
 
     /// Waits until it has ended; `None` if it has not by then.
@@ -87,7 +97,7 @@ impl Process {
     /// # Errors
     /// The system cannot wait for it.
     pub fn wait(&mut self, until: Instant) -> Result<Option<ExitStatus>, Error> {
-        let waited = wait(&[self.ended.as_fd()], until).and_then(|ended| match *ended {
+        let waited = wait(&[self.handle.as_fd()], until).and_then(|ended| match *ended {
             [true] => self.child.wait().map(Some),
             _ => Ok(None),
         });
@@ -113,34 +123,53 @@ impl Drop for Process {
     }
 }
 
-fn pid(child: &Child) -> Pid {
-    Pid::from_raw(child.id().cast_signed())
-}
-
 /// All processes that there are.
-pub(super) fn processes() -> impl Iterator<Item = Pid> {
+fn processes() -> impl Iterator<Item = Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|it| it.file_name().to_str()?.parse().ok().map(Pid::from_raw))
 }
 
-/// Kills processes and waits for their end. One that may end by itself meanwhile is as good.
-pub(super) fn end_all(processes: impl Iterator<Item = Pid>) {
+/// Kills the processes that are meant, and waits for their end. One that may end by itself meanwhile is as good.
+pub(super) fn end_all(is_meant: impl Fn(Pid) -> bool) {
     let until = Instant::now() + PATIENCE;
-    for pid in processes.filter(|pid| *pid != Pid::this()) {
-        if let Ok(ended) = pidfd(pid)
-            && kill(pid, Signal::SIGKILL).is_ok()
+    for pid in processes().filter(|pid| *pid != Pid::this() && is_meant(*pid)) {
+        // Its number may have become that of another one before we got hold of it, so we look again.
+        if let Ok(process) = pidfd(pid)
+            && is_meant(pid)
+            && send(process.as_fd(), Signal::SIGKILL).is_ok()
         {
-            let _ = wait(&[ended.as_fd()], until);
+            let _ = wait(&[process.as_fd()], until);
         }
     }
 }
 
-/// A descriptor that can be read from once the process has ended.
+/// Sends a signal to the process that a descriptor stands for; `ESRCH` if it has ended and was waited for.
+#[expect(
+    unsafe_code,
+    reason = "neither the standard library nor nix has pidfd_send_signal yet"
+)]
+fn send(process: BorrowedFd<'_>, signal: Signal) -> nix::Result<()> {
+    let (process, signal) = (process.as_raw_fd(), signal as i32);
+    let (no_details, no_flags) = (std::ptr::null::<libc::siginfo_t>(), 0);
+    // SAFETY: takes integers and a pointer that may be null, and touches no memory of ours.
+    let outcome = unsafe {
+        libc::syscall(
+            libc::SYS_pidfd_send_signal,
+            process,
+            signal,
+            no_details,
+            no_flags,
+        )
+    };
+    Errno::result(outcome).map(drop)
+}
+
+/// A descriptor that stands for a process, and can be read from once it has ended.
 #[expect(
     unsafe_code,
     reason = "neither the standard library nor nix has pidfd_open yet"
 )]
-pub(super) fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
+fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: takes two integers, touches no memory of ours, and returns a descriptor or -1.
     let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.as_raw(), 0) };
     let descriptor = i32::try_from(descriptor).unwrap_or(-1);
@@ -149,4 +178,43 @@ pub(super) fn pidfd(pid: Pid) -> io::Result<OwnedFd> {
     }
     // SAFETY: the system has just opened it for us, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_never_reaches_whoever_is_given_the_number_later() {
+        let mut process = Process::spawn(Command::new("true")).expect("it starts");
+        let until = Instant::now() + Duration::from_secs(60);
+        assert!(process.wait(until).expect("it can be waited for").is_some());
+        // Its number is free now. The system would refuse it, or signal a stranger.
+        process
+            .signal(Signal::SIGKILL)
+            .expect("it has ended already");
+        assert_eq!(
+            send(process.handle.as_fd(), Signal::SIGKILL),
+            Err(Errno::ESRCH)
+        );
+    }
+
+    #[test]
+    fn only_processes_that_are_meant_are_ended() {
+        let spawn = || {
+            let mut command = Command::new("sleep");
+            command.arg("3600");
+            Process::spawn(command).expect("it starts")
+        };
+        let (mut goes, mut stays) = (spawn(), spawn());
+        let meant = Pid::from_raw(goes.id().cast_signed());
+        // Somebody else has the number when we have got hold of it.
+        let looks = std::cell::Cell::new(0);
+        end_all(|pid| pid == meant && looks.replace(looks.get() + 1) == 0);
+        assert!(goes.wait(Instant::now()).expect("waits").is_none());
+        end_all(|pid| pid == meant);
+        let until = Instant::now() + Duration::from_secs(60);
+        assert!(goes.wait(until).expect("waits").is_some());
+        assert!(stays.wait(Instant::now()).expect("waits").is_none());
+    }
 }

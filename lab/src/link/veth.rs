@@ -7,21 +7,15 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 
 use nix::errno::Errno;
-use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{
-    AddressFamily, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType, recvfrom, send,
-    setsockopt, socket, sockopt,
-};
+use nix::sys::socket::{LinkAddr, MsgFlags, recvfrom, send};
 
 use crate::link::frame::{ETHERNET_LEN, MTU, mac_text};
 use crate::link::ip::batch;
 use crate::link::station::LAB_MAC;
-use crate::link::{Error, Namespace};
+use crate::link::{Error, Namespace, packet};
 
 /// The lab's end of the pair, in its namespace.
 const LAB_END: &str = "lab";
-/// How much may wait in the socket, if the system lets us: a few of the longest datagrams in fragments.
-const WAITING_BYTES: usize = 1 << 20;
 
 /// The lab's end of a pair of virtual Ethernet interfaces. Both go away with it.
 #[derive(Debug)]
@@ -106,22 +100,9 @@ impl AsFd for Veth {
 }
 
 /// A socket that gets every frame of the lab's end, and sends there.
-#[expect(
-    unsafe_code,
-    reason = "nix has neither the option nor the address of a packet socket"
-)]
+#[expect(unsafe_code, reason = "nix does not have the option")]
 fn listen() -> io::Result<OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        flags,
-        SockProtocol::EthAll,
-    )?;
-    // Beyond the system's limit with the right that only root outside of user namespaces has.
-    setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)
-        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &WAITING_BYTES))?;
-    let index = if_nametoindex(LAB_END)?;
+    let socket = packet::open(LAB_END)?;
     // A queue drops what it is given until the system has noticed that the other end is up. There is none to wait in.
     let bypass: libc::c_int = 1;
     let length = libc::socklen_t::try_from(size_of_val(&bypass)).unwrap_or_default();
@@ -132,17 +113,6 @@ fn listen() -> io::Result<OwnedFd> {
         libc::setsockopt(socket.as_raw_fd(), level, option, value, length)
     };
     if set < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    // SAFETY: zeros are a valid `sockaddr_ll`.
-    let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
-    address.sll_family = libc::sa_family_t::try_from(libc::AF_PACKET).unwrap_or_default();
-    address.sll_protocol = u16::try_from(libc::ETH_P_ALL).unwrap_or_default().to_be();
-    address.sll_ifindex = i32::try_from(index).unwrap_or_default();
-    let length = libc::socklen_t::try_from(size_of::<libc::sockaddr_ll>()).unwrap_or_default();
-    // SAFETY: the system reads as many octets of the address as it has, and keeps no reference to it.
-    let bound = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
-    if bound < 0 {
         return Err(io::Error::last_os_error());
     }
     Ok(socket)

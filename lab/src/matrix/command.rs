@@ -127,15 +127,17 @@ fn servers(
 ) -> Result<Vec<(Server, Program)>, (u8, String)> {
     let mut programs = Vec::new();
     for server in &arguments.servers {
-        let program = peer::named(server).map_err(|error| match error {
+        let program = peer::named(server);
+        let program = program.and_then(|it| peer::runs_here(&it).map(|()| it));
+        programs.push(program.map_err(|error| match error {
             peer::Unusable::Missing(_) => (LACKING, error.to_string()),
             peer::Unusable::NoProgram { .. } => (BAD_INPUT, error.to_string()),
-        })?;
-        programs.push(program);
+        })?);
     }
     if arguments.servers.is_empty() {
         for product in Product::ALL {
-            match peer::installed(product) {
+            let program = peer::installed(product);
+            match program.and_then(|it| peer::runs_here(&it).map(|()| it)) {
                 Ok(program) => programs.push(program),
                 Err(error) => {
                     // Without standard error there is nobody to tell.

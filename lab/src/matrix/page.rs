@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::matrix::survey::{Cell, Failed, Matrix};
 use crate::matrix::table::{Counts, LINES, ON_PURPOSE, mark};
 use crate::matrix::verdict::{Cause, Verdicts, spoiled};
+use crate::plural::counted;
 
 const STYLE: &str = "\
 :root { color-scheme: light dark; --line: #8884; --ok: #1a7f37; --bad: #cf222e; --odd: #9a6700; --mute: #888; }\n\
@@ -91,16 +92,17 @@ fn causes(matrix: &Matrix, verdicts: &Verdicts, text: &mut String) {
         for (verdict, rows) in shown {
             let _ = writeln!(
                 text,
-                "<li><b>{}</b> ({}, {} scenarios: RFC {}). {}</li>",
+                "<li><b>{}</b> ({}, {}: RFC {}). {}</li>",
                 escaped(&verdict.cause),
                 verdict.kind,
-                rows.len(),
+                counted(rows.len(), "scenario"),
                 escaped(&verdict.rfc.join(", ")),
                 escaped(&verdict.text)
             );
         }
         if on_purpose > 0 {
-            let _ = writeln!(text, "<li>{ON_PURPOSE} in {on_purpose} scenarios.</li>");
+            let scenarios = counted(on_purpose, "scenario");
+            let _ = writeln!(text, "<li>{ON_PURPOSE} in {scenarios}.</li>");
         }
         text.push_str("</ul>\n");
     }

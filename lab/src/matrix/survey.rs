@@ -209,15 +209,14 @@ fn play(path: &Path, scenario: &Scenario, program: &Program, verdicts: &Verdicts
         Some(Obstacle::NotPlayable(why)) => return Cell::NotPlayable(why),
         None => {}
     }
-    let (failures, transcript) = match peer::play(scenario, program.clone()) {
+    let (mut failures, transcript) = match peer::play(scenario, program.clone()) {
         Ok(played) => told(&played),
         Err(error) => (vec![error.to_string()], String::new()),
     };
     if failures.is_empty() {
         return Cell::Passed;
     }
-    // How long a client waits may depend on what the server does.
-    if failures.iter().any(|it| it.contains(WAIT_ON_SIM)) {
+    if waits_too_long(&mut failures) {
         return Cell::NotPlayable("more time passes than anybody can wait for".into());
     }
     let row = Row {
@@ -247,8 +246,15 @@ fn play(path: &Path, scenario: &Scenario, program: &Program, verdicts: &Verdicts
     Cell::Failed(failed)
 }
 
+/// Takes out that a client would have had to wait for long, which may depend on what the server does; whether that is
+/// all that is to be said of it.
+fn waits_too_long(failures: &mut Vec<String>) -> bool {
+    failures.retain(|it| !it.contains(WAIT_ON_SIM));
+    failures.is_empty()
+}
+
 /// Whether a failure is about which answer came, and not about what is wrong with it or about the end of a server.
-fn is_about_expectations(failure: &str) -> bool {
+pub(super) fn is_about_expectations(failure: &str) -> bool {
     let text = failure.split_once(": ").map_or(failure, |it| it.1);
     // With parameters, they stand first.
     let text = match text.starts_with('(') {
@@ -297,6 +303,15 @@ fn told(played: &Played) -> (Vec<String>, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_wait_hides_no_failure_ahead_of_it() {
+        let wait = format!("step 3: {WAIT_ON_SIM}");
+        assert!(waits_too_long(&mut vec![wait.clone()]));
+        let mut failures = vec!["step 2: the server ended by itself".to_owned(), wait];
+        assert!(!waits_too_long(&mut failures));
+        assert_eq!(failures, ["step 2: the server ended by itself"]);
+    }
 
     #[test]
     fn a_choice_excuses_which_answer_came_and_nothing_else() {

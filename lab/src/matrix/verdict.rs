@@ -4,11 +4,13 @@
 //! and so is a cause that explains nothing any more.
 
 use std::fmt;
+use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::matrix::survey::{Cell, Matrix, Row};
+use crate::matrix::survey::{Cell, Matrix, Row, is_about_expectations};
 use crate::rig::product::Product;
+use crate::scenario::Scenario;
 
 /// The causes that this program knows.
 const KNOWN: &str = include_str!("../../peers.yaml");
@@ -118,6 +120,28 @@ impl Verdicts {
             it.server == server.word() && cases.any(|it| it.explains(scenario, failure))
         });
         place.map(Cause::Verdict)
+    }
+
+    /// What is known about a failure of that server in a scenario of that path, in a line.
+    #[must_use]
+    pub fn explanation(
+        &self,
+        server: Product,
+        path: &Path,
+        scenario: &Scenario,
+        failure: &str,
+    ) -> Option<String> {
+        let row = Row {
+            path: path.to_owned(),
+            cells: Vec::new(),
+        };
+        if let Some(verdict) = self.get(self.cause(server, &row.name(), failure)) {
+            let (cause, kind, rfc) = (&verdict.cause, verdict.kind, verdict.rfc.join(", RFC "));
+            return Some(format!("{cause} ({kind}, RFC {rfc})"));
+        }
+        let open = is_about_expectations(failure);
+        let choice = scenario.choice.0.first().filter(|_| open)?;
+        Some(format!("others may do otherwise: {}", choice.trim()))
     }
 
     /// The verdict, if it is in this list.
@@ -271,6 +295,30 @@ mod tests {
         assert_eq!(cause(Product::Wide, "relay/a-claim", silent), None);
         let shown = matrix(silent, Some(Cause::Verdict(0)));
         assert_eq!(list.shown(&shown, 0).first().map(|it| it.1.len()), Some(1));
+    }
+
+    #[test]
+    fn a_failure_is_told_with_its_cause_or_with_the_choice_of_its_scenario() {
+        let list = Verdicts::parse(LIST).expect("a list");
+        let path = Path::new("scenarios/relay/a-claim.yaml");
+        let known = |choice: &str, failure: &str| {
+            let text = format!(
+                "why: It is a test.\nrfc: [\"9915 §18\"]\n{choice}clients: {{ first: {{}} }}\nsteps:\n  \
+                 - send: {{ from: first, solicit: {{}} }}\n"
+            );
+            let scenario = Scenario::parse(path, &text).unwrap_or_else(|error| panic!("{error}"));
+            list.explanation(Product::Kea, path, &scenario, failure)
+        };
+        let silent = "step 1: the server was silent instead of sending Reply";
+        let cause = known("", silent);
+        assert_eq!(cause.as_deref(), Some("It is so. (fault, RFC 9915 §1)"));
+        let other = "step 1: the server sent an unexpected Reply";
+        assert_eq!(known("", other), None);
+        let choice = known("choice: Either is right.\n", other);
+        assert_eq!(
+            choice.as_deref(),
+            Some("others may do otherwise: Either is right.")
+        );
     }
 
     #[test]

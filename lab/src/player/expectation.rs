@@ -54,6 +54,18 @@ fn hex_xid(xid: u32) -> String {
     format!("{xid:#08x}")
 }
 
+/// An IAID, also as models of clients and captures write it where it is no small number.
+fn iaid_text(iaid: u32) -> String {
+    match iaid {
+        0..=9 => iaid.to_string(),
+        _ => format!("{iaid} ({iaid:#x})"),
+    }
+}
+
+fn with_iaid(iaid: u32) -> String {
+    format!("one with IAID {}", iaid_text(iaid))
+}
+
 struct Found {
     names: Names,
     list: Vec<String>,
@@ -94,18 +106,18 @@ impl Found {
             Some((*iaid, *t1, *t2, options))
         });
         let there: Vec<_> = there.collect();
-        let iaids: Vec<String> = there.iter().map(|it| it.0.to_string()).collect();
+        let iaids: Vec<String> = there.iter().map(|it| with_iaid(it.0)).collect();
         let iaids = match iaids.is_empty() {
-            true => "none".to_owned(),
-            false => iaids.join(" "),
+            true => format!("no {name}"),
+            false => iaids.join(", "),
         };
         if wanted.0.is_empty() {
-            self.compare(name, "none", &iaids);
+            self.compare(name, &format!("no {name}"), &iaids);
         }
         for ia in &wanted.0 {
-            let place = format!("{name} {}", ia.iaid);
+            let place = format!("{name} {}", iaid_text(ia.iaid));
             let Some((_, t1, t2, options)) = there.iter().find(|it| it.0 == ia.iaid) else {
-                self.compare(name, &ia.iaid.to_string(), &iaids);
+                self.compare(name, &with_iaid(ia.iaid), &iaids);
                 continue;
             };
             self.seconds(&format!("{place}, t1"), ia.t1, *t1);

@@ -166,9 +166,19 @@ fn what_an_answer_says_is_compared_where_the_step_says_something() {
     }
     for (wrong, place, expected, got) in [
         ("{ ia_na: { iaid: 1, t1: 31 } }", "ia-na 1, t1", "31", "30"),
-        ("{ ia_na: { iaid: 2 } }", "ia-na", "2", "1"),
-        ("{ ia_na: none }", "ia-na", "none", "1"),
-        ("{ ia_pd: { iaid: 1 } }", "ia-pd", "1", "none"),
+        (
+            "{ ia_na: { iaid: 0xc1 } }",
+            "ia-na",
+            "one with IAID 193 (0xc1)",
+            "one with IAID 1",
+        ),
+        ("{ ia_na: none }", "ia-na", "no ia-na", "one with IAID 1"),
+        (
+            "{ ia_pd: { iaid: 1 } }",
+            "ia-pd",
+            "one with IAID 1",
+            "no ia-pd",
+        ),
         ("{ status: no-binding }", "status", "NoBinding", "none"),
         (
             "{ ia_na: { iaid: 1, leases: none } }",

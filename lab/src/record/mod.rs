@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use ear::Ear;
 use room::Room;
 
-use crate::capture::{Frame, Packet, PcapngWriter, Sieve, Sifted};
+use crate::capture::{Frame, Packet, PcapngWriter, Sieve};
 use crate::dissect;
 use crate::link::{self, Interruption, rootless};
+use crate::plural::counted;
 use crate::status;
 
 /// How long to wait before looking whether somebody wants an end.
@@ -214,21 +215,20 @@ impl Recorder {
         while !self.is_full() {
             let Some(heard) = ear.next()? else { break };
             let sifted = self.sieve.take(heard.link_type, heard.at, heard.octets);
-            if sifted == Sifted::Nothing {
-                continue;
+            for frame in &sifted.frames {
+                let comments = std::mem::take(&mut self.comments);
+                let frame = Frame {
+                    at: frame.at,
+                    link_type: frame.link_type,
+                    interface: &self.interface,
+                    octets: &frame.octets,
+                    len: frame.octets.len(),
+                    comments: &comments,
+                };
+                self.writer.write(&frame)?;
+                self.writer.flush()?;
             }
-            let comments = std::mem::take(&mut self.comments);
-            let frame = Frame {
-                at: heard.at,
-                link_type: heard.link_type,
-                interface: &self.interface,
-                octets: heard.octets,
-                len: heard.octets.len(),
-                comments: &comments,
-            };
-            self.writer.write(&frame)?;
-            self.writer.flush()?;
-            if let Sifted::Whole(packet) = sifted {
+            if let Some(packet) = sifted.message {
                 self.messages += 1;
                 self.progress(&packet, err);
             }
@@ -246,8 +246,8 @@ impl Recorder {
         // Over the line before, up to its end. Without standard error there is nobody to tell.
         let _ = write!(
             err,
-            "\r{} messages, the last one {name} from {from}\x1b[K",
-            self.messages
+            "\r{}, the last one {name} from {from}\x1b[K",
+            counted(self.messages, "message")
         );
         let _ = err.flush();
     }
@@ -263,11 +263,11 @@ impl Recorder {
                 format!("nothing was said in DHCPv6 {what}: there is no capture"),
             ));
         }
-        let (path, messages) = (self.path.display(), self.messages);
+        let (path, messages) = (self.path.display(), counted(self.messages, "message"));
         // Whoever does not read it does not want to know.
         let _ = writeln!(
             out,
-            "{path}: {messages} messages {what}; `dhcp6lab show {path}` shows them"
+            "{path}: {messages} {what}; `dhcp6lab show {path}` shows what was said"
         );
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::against::{Outside, Unfit};
 use super::play::{self, Options, Played};
 use super::reason::Class;
 use super::{exact, json, page};
@@ -28,9 +29,16 @@ Examples:
   dhcp6lab replay customer.pcap --config dhcp6s.conf     against dhcp6s as you configure it
   dhcp6lab replay customer.pcap --config dhcp6s.conf --rig live --client windows
   dhcp6lab replay customer.pcap --server kea             against Kea with the same configuration
+  dhcp6lab replay customer.pcap --against eth0           against whoever serves DHCPv6 behind eth0
 
-A capture with the notes of a recording beside it, as in pcaps/, is played octet for octet, unless --config or --guess is
-given. Exit status: 0 equal in meaning, 1 it differs, 2 the file or the configuration is bad or there is no
+A capture with the notes of a recording beside it, as in pcaps/, is played octet for octet, unless --config, --guess or
+--against is given.
+
+--against takes root (CAP_NET_RAW). It says beforehand what it sends, sends nothing that the capture does not hold, from
+the interface's own addresses, and has the clients give back in the end what they were given. Servers know clients by
+their DUIDs: do not play one that lives in that network (`dhcp6lab anonymise` makes another client of it).
+
+Exit status: 0 equal in meaning, 1 it differs, 2 the file or the configuration is bad or there is no
 message of a client, 3 the machine lacks something.")]
 pub struct ReplayArguments {
     /// The capture: any that `dhcp6lab show` can read.
@@ -48,8 +56,15 @@ pub struct ReplayArguments {
     /// that Debian package, a word and a file (kea:FILE), or a file. It is played on the live rig.
     #[arg(long, value_name = "SERVER")]
     pub server: Option<PathBuf>,
+    /// Plays to the servers that are somewhere behind this interface, on the link or behind a relay agent on it, and
+    /// starts none.
+    #[arg(long, value_name = "IFACE", conflicts_with_all = ["config", "guess", "rig", "server"])]
+    pub against: Option<String>,
+    /// With --against: does not release at the end what clients were given.
+    #[arg(long, requires = "against")]
+    pub keep: bool,
     /// Whether as much time passes between messages as was recorded, or none. If not said: recorded on sim,
-    /// fastest on live.
+    /// fastest elsewhere.
     #[arg(long, value_enum)]
     pub timing: Option<Timing>,
     /// Plays the client of that name alone.
@@ -95,12 +110,19 @@ enum Error {
     Recording(#[from] recording::Error),
     #[error("{}: {reason}", path.display())]
     Nothing { path: PathBuf, reason: String },
+    #[error(
+        "{0} does not go with a recording that has its notes beside it, as that is played octet for octet; --guess plays \
+         it as any other capture"
+    )]
+    Exact(&'static str),
     #[error("{0}")]
     Server(String),
     #[error("the live rig cannot run: {0}")]
     Lacking(String),
     #[error("the server does not start with {about}:\n{source}")]
     NotStarted { about: String, source: RigError },
+    #[error("{0}")]
+    Against(Unfit),
     #[error("{0}")]
     Rig(#[from] RigError),
     #[error("cannot write the report: {0}")]
@@ -111,12 +133,14 @@ impl Error {
     fn status(&self) -> u8 {
         match self {
             Self::Lacking(_) => LACKING,
+            Self::Against(Unfit(status, _)) => *status,
             Self::Rig(_) => FAILED,
             Self::Report(error) if error.kind() == io::ErrorKind::BrokenPipe => FAILED,
             Self::Capture { .. }
             | Self::File { .. }
             | Self::Recording(_)
             | Self::Nothing { .. }
+            | Self::Exact(_)
             | Self::Server(_)
             | Self::NotStarted { .. }
             | Self::Report(_) => BAD_INPUT,
@@ -126,9 +150,8 @@ impl Error {
 
 /// Plays, and returns the exit status.
 pub fn run(arguments: &ReplayArguments, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
-    match replay(arguments, out) {
-        Ok(true) => PASSED,
-        Ok(false) => FAILED,
+    match replay(arguments, out, err) {
+        Ok(status) => status,
         Err(error) => {
             // Without standard error there is nobody to tell.
             let _ = writeln!(err, "dhcp6lab: {error}");
@@ -137,11 +160,18 @@ pub fn run(arguments: &ReplayArguments, out: &mut dyn Write, err: &mut dyn Write
     }
 }
 
-/// Plays, and says whether it was as recorded.
-fn replay(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bool, Error> {
+/// Plays, and returns the exit status if it could be played.
+fn replay(
+    arguments: &ReplayArguments,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<u8, Error> {
+    if let Some(interface) = &arguments.against {
+        return replay_outside(arguments, interface, out, err);
+    }
     let notes = arguments.file.with_extension("yaml");
     if arguments.config.is_none() && !arguments.guess && recording::is_notes(&notes) {
-        return replay_exactly(arguments, out);
+        return replay_exactly(arguments, out).map(|equal| if equal { PASSED } else { FAILED });
     }
     let dialogue = dialogue(&arguments.file, arguments.client.as_deref())?;
     let file = arguments.file.display().to_string();
@@ -155,18 +185,68 @@ fn replay(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bool, Erro
         recorded_time: timing == Timing::Recorded,
     };
     let played: Played = play::play(&dialogue, &setup, options, rig.as_mut())?;
+    let (rig, server) = (rig.name(), arguments.server.as_deref());
+    let server = server.map_or_else(|| "dhcp6s".to_owned(), |it| it.display().to_string());
+    let whom = format!("{server} on {rig} with {about}");
+    report(arguments, &dialogue, &played, timing, (rig, &whom), out)
+}
+
+/// Plays to servers that nobody here started.
+fn replay_outside(
+    arguments: &ReplayArguments,
+    interface: &str,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> Result<u8, Error> {
+    let dialogue = dialogue(&arguments.file, arguments.client.as_deref())?;
+    let interruption = link::interruptible().map_err(|it| Error::Lacking(it.to_string()))?;
+    let outside = Outside::on(interface, interruption.clone());
+    let mut outside = outside.map_err(Error::Against)?;
+    // Without standard error there is nobody to tell.
+    let _ = writeln!(
+        err,
+        "{}",
+        page::announcement(&dialogue, interface, outside.address(), arguments.keep)
+    );
+    let timing = arguments.timing.unwrap_or(Timing::Fastest);
+    let options = Options {
+        recorded_time: timing == Timing::Recorded,
+    };
+    let played = play::play_outside(&dialogue, options, &mut outside, arguments.keep)?;
+    let whom = format!("whoever serves behind {interface}");
+    let status = report(
+        arguments,
+        &dialogue,
+        &played,
+        timing,
+        (interface, &whom),
+        out,
+    )?;
+    Ok(match interruption.signal() {
+        None => status,
+        // As a shell says it.
+        Some(signal) => u8::try_from(128 + signal).unwrap_or(FAILED),
+    })
+}
+
+/// Tells what came of it, and returns the exit status. `place` is where it was played, `whom` to which server there.
+fn report(
+    arguments: &ReplayArguments,
+    dialogue: &Dialogue,
+    played: &Played,
+    timing: Timing,
+    (place, whom): (&str, &str),
+    out: &mut dyn Write,
+) -> Result<u8, Error> {
     let time = match timing {
         Timing::Recorded => "recorded time",
         Timing::Fastest => "no time between messages",
     };
-    let (rig, server) = (rig.name(), arguments.server.as_deref());
-    let server = server.map_or_else(|| "dhcp6s".to_owned(), |it| it.display().to_string());
-    let heading = vec![format!(
-        "{file}, against {server} on {rig} with {about}, {time}"
-    )];
-    out.write_all(page::write(&dialogue, &played, &heading).as_bytes())?;
+    let file = arguments.file.display().to_string();
+    let heading = vec![format!("{file}, against {whom}, {time}")];
+    out.write_all(page::write(dialogue, played, &heading).as_bytes())?;
     if let Some(path) = &arguments.json {
-        let report = json::write(&dialogue, &played, &file, rig);
+        let report = json::write(dialogue, played, &file, place);
         write_json(path, &report)?;
     }
     let mut accepted = 0;
@@ -176,7 +256,10 @@ fn replay(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bool, Erro
             accepted += played.count(*kind);
         }
     }
-    Ok(played.differences() == accepted)
+    Ok(match played.differences() == accepted {
+        true => PASSED,
+        false => FAILED,
+    })
 }
 
 fn write_json(path: &Path, report: &serde_json::Value) -> Result<(), Error> {
@@ -254,6 +337,14 @@ fn start(arguments: &ReplayArguments, setup: &Setup, about: &str) -> Result<Box<
 
 /// Plays a recording of the lab's own servers, which has to be answered octet for octet.
 fn replay_exactly(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bool, Error> {
+    let unfit = [
+        (arguments.client.is_some(), "--client"),
+        (arguments.timing.is_some(), "--timing"),
+        (!arguments.accept.is_empty(), "--accept"),
+    ];
+    if let Some((_, option)) = unfit.into_iter().find(|(said, _)| *said) {
+        return Err(Error::Exact(option));
+    }
     let conversation = Conversation::load(&arguments.file)?;
     let mut rig = start(
         arguments,
@@ -274,6 +365,7 @@ fn replay_exactly(arguments: &ReplayArguments, out: &mut dyn Write) -> Result<bo
     let count = replayed.differences.len();
     match count {
         0 => writeln!(out, "every answer is the recorded one")?,
+        1 => writeln!(out, "1 difference")?,
         _ => writeln!(out, "{count} differences")?,
     }
     if let Some(path) = &arguments.json {

@@ -53,6 +53,7 @@ pub(super) fn write(dialogue: &Dialogue, played: &Played, file: &str, rig: &str)
         "clients": clients.collect::<Vec<_>>(),
         "messages": turns.collect::<Vec<_>>(),
         "notes": dialogue.remarks,
+        "ends": played.ends,
     })
 }
 

@@ -116,7 +116,10 @@ pub(super) fn compare(
         code != SUCCESS && other.iter().any(|it| it.1.status == code)
     };
     let moved = elsewhere(&now, statuses.0) || elsewhere(&then, statuses.1);
-    table.statuses("status-code", statuses, moved);
+    table.statuses("status-code", statuses, |it| match moved {
+        true => reason::status_elsewhere(),
+        false => reason::status(statuses.0, statuses.1, it.has_leases(), it.question),
+    });
     let mut names: Vec<&String> = then.iter().map(|it| &it.0).collect();
     names.extend(
         now.iter()
@@ -183,17 +186,36 @@ impl Table<'_> {
         self.row(place, (Some(recorded), Some(live)), why);
     }
 
-    /// Statuses; none is Success (RFC 9915 §21.13). `moved` says that what one server says here the other says
-    /// elsewhere.
-    fn statuses(&mut self, place: &str, (recorded, live): (u16, u16), moved: bool) {
+    /// Statuses; none is Success (RFC 9915 §21.13).
+    fn statuses(
+        &mut self,
+        place: &str,
+        (recorded, live): (u16, u16),
+        why: impl Fn(&Self) -> Reason,
+    ) {
         if (recorded, live) == (SUCCESS, SUCCESS) {
             return;
         }
         let (then, now) = (dissect::status_name(recorded), dissect::status_name(live));
-        self.both(place, then, now, |it| match moved {
-            true => reason::status_elsewhere(),
-            false => reason::status(recorded, live, it.has_leases(), it.question),
+        self.both(place, then, now, why);
+    }
+
+    /// Statuses of an IA, beside those of the messages. What is told there already is no other difference here.
+    fn ia_statuses(&mut self, place: &str, of_ia: (u16, u16), of_message: (u16, u16)) {
+        let (then, now) = of_ia;
+        self.statuses(place, of_ia, |it| {
+            reason::status(then, now, it.has_leases(), it.question)
         });
+        let differs = of_message.0 != of_message.1;
+        let elsewhere = then != SUCCESS && then == of_message.1
+            || now != SUCCESS && now == of_message.0
+            || of_ia == of_message;
+        if let Some(row) = self.rows.last_mut().filter(|it| it.place == place)
+            && differs
+            && elsewhere
+        {
+            row.difference = None;
+        }
     }
 
     /// Whether the live server has given this client something that it names.
@@ -225,11 +247,8 @@ impl Table<'_> {
                 let released = [RELEASE, DECLINE].contains(&self.question.message_type);
                 let says_nothing =
                     ia.given.is_empty() && (ia.status == other || released && ia.status == SUCCESS);
-                let why = match says_nothing {
-                    true if other != SUCCESS => Some(reason::status_elsewhere()),
-                    true => None,
-                    false => Some(reason::ia_missing(self.question, in_live, ia.status)),
-                };
+                let why =
+                    (!says_nothing).then(|| reason::ia_missing(self.question, in_live, ia.status));
                 let texts = if in_live {
                     (None, Some(text))
                 } else {
@@ -240,8 +259,7 @@ impl Table<'_> {
             }
         };
         let place = format!("{name} > status-code");
-        let statuses_moved = statuses.0 != statuses.1;
-        self.statuses(&place, (then.status, now.status), statuses_moved);
+        self.ia_statuses(&place, (then.status, now.status), statuses);
         let given = then.given.iter().map(|it| it.block);
         if given.into_iter().any(|it| self.declined.contains(&it))
             && let Some(row) = self.rows.last_mut().filter(|it| it.place == place)

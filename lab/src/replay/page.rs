@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::net::Ipv6Addr;
 
 use super::meaning::Row;
 use super::play::{Compared, Played};
 use super::reason::Class;
 use crate::dialogue::{Dialogue, Turn};
 use crate::dissect::{self, Message};
+use crate::plural::counted;
 
 /// Columns for what a row is about, and for each side.
 const PLACE: usize = 34;
@@ -34,8 +36,47 @@ pub(super) fn write(dialogue: &Dialogue, played: &Played, about: &[String]) -> S
     }
     rewrites(played, &mut page);
     differences(dialogue, played, &mut page);
+    if !played.ends.is_empty() {
+        let _ = writeln!(page, "\nAt the end:");
+    }
+    for end in &played.ends {
+        let _ = writeln!(page, "  {end}");
+    }
     let _ = writeln!(page, "\n{}", verdict(dialogue, played));
     page
+}
+
+/// What is about to be sent where, in a line.
+#[must_use]
+pub(super) fn announcement(
+    dialogue: &Dialogue,
+    interface: &str,
+    source: Ipv6Addr,
+    keep: bool,
+) -> String {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for turn in &dialogue.turns {
+        let name = path(&turn.tree());
+        match kinds.iter_mut().find(|it| it.0 == name) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((name, 1)),
+        }
+    }
+    let kinds: Vec<String> = kinds
+        .iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    let (messages, clients) = (dialogue.turns.len(), dialogue.clients.len());
+    format!(
+        "{} of {} will be sent on {interface} from {source} ({}); {}; Ctrl-C ends it",
+        counted(messages, "message"),
+        counted(clients, "client"),
+        kinds.join(", "),
+        match keep {
+            true => "what servers give is kept",
+            false => "what servers give is released at the end",
+        }
+    )
 }
 
 /// What it comes down to.
@@ -43,7 +84,10 @@ pub(super) fn write(dialogue: &Dialogue, played: &Played, about: &[String]) -> S
 pub(super) fn verdict(dialogue: &Dialogue, played: &Played) -> String {
     let compared = played.turns.iter().filter(|it| !it.rows.is_empty()).count();
     let sent = played.turns.len();
-    let sent = format!("{sent} {}", plural(sent, "message"));
+    let sent = match dialogue.turns.len() {
+        all if all > sent => format!("ended after {sent} of {all} messages"),
+        _ => counted(sent, "message"),
+    };
     if played.differences() > 0 {
         let classes = [
             Class::Configuration,
@@ -57,7 +101,7 @@ pub(super) fn verdict(dialogue: &Dialogue, played: &Played) -> String {
             .map(|(count, class)| format!("{count} {class}"))
             .collect();
         let all = played.differences();
-        let all = format!("{all} {}", plural(all, "difference"));
+        let all = counted(all, "difference");
         return format!("{sent}: {all} ({})", counts.join(", "));
     }
     match (dialogue.answers, compared) {
@@ -71,13 +115,6 @@ pub(super) fn verdict(dialogue: &Dialogue, played: &Played) -> String {
                 "answers are"
             }
         ),
-    }
-}
-
-fn plural(count: usize, word: &str) -> String {
-    match count {
-        1 => word.to_owned(),
-        _ => format!("{word}s"),
     }
 }
 
@@ -95,10 +132,10 @@ fn clients(dialogue: &Dialogue, page: &mut String) {
         for level in &client.path {
             let _ = write!(place, " behind {}", level.link);
         }
-        let (messages, answers) = (plural(said, "message"), plural(heard, "answer"));
+        let (said, heard) = (counted(said, "message"), counted(heard, "answer"));
         let _ = writeln!(
             page,
-            "  {}: {duid}{}{place}, {said} {messages}, {heard} {answers}",
+            "  {}: {duid}{}{place}, {said}, {heard}",
             client.name,
             if place.is_empty() || place.starts_with(' ') {
                 ""
@@ -224,7 +261,11 @@ fn list(title: &str, lines: impl Iterator<Item = (usize, String)>, page: &mut St
     }
     let _ = writeln!(page, "\n{title}");
     for (line, numbers) in told {
-        let packets = plural(numbers.len(), "packet");
+        let packets = if numbers.len() == 1 {
+            "packet"
+        } else {
+            "packets"
+        };
         let shown = numbers.iter().take(NUMBERS).cloned().collect::<Vec<_>>();
         let more = match numbers.len().saturating_sub(NUMBERS) {
             0 => String::new(),

@@ -4,20 +4,21 @@
 //! Each message is dealt with before the next one goes out, so transaction ids can stay as they are.
 
 use std::collections::{HashMap, HashSet};
-use std::net::Ipv6Addr;
-use std::time::Duration;
 
+use super::holdings::Holdings;
 use super::meaning::{self, Leases, Row};
+use super::peer::{OnRig, Peer};
 use super::reason::{self, Class, Reason};
 use super::rewrite::{self, Follow, Rewrite};
 use crate::dialogue::{Answer, Dialogue, Turn, client_id, server_id};
 use crate::dissect::{self, Message, Value};
 use crate::judge;
-use crate::rig::live::ADVANCE_MAX;
-use crate::rig::{Datagram, Event, RESERVED, Rig, RigError, SERVER_ADDRESS, SERVER_DUID, Setup};
+use crate::rig::{Datagram, Event, Rig, RigError, Setup};
 use crate::scenario::Block;
 
 const AUTHENTICATION: u16 = 11;
+/// How often a Release is sent that is not answered.
+const RELEASES_MAX: usize = 3;
 
 /// How a dialogue is played.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,8 +30,10 @@ pub struct Options {
 /// What came of playing a dialogue.
 #[derive(Clone, Debug)]
 pub struct Played {
-    /// One for each turn of the dialogue, in its order.
+    /// One for each turn of the dialogue, in its order; fewer if somebody wanted an end.
     pub turns: Vec<Compared>,
+    /// What became at the end of the leases that clients were given, by a server outside of the lab alone.
+    pub ends: Vec<String>,
 }
 
 /// One message of a client, and what came of it.
@@ -84,50 +87,43 @@ pub fn play(
     options: Options,
     rig: &mut dyn Rig,
 ) -> Result<Played, RigError> {
-    let mut player = Player {
-        dialogue,
-        setup,
-        server: SERVER_DUID.to_vec(),
-        leases: HashMap::new(),
-        declined: HashSet::new(),
-        turns: Vec::new(),
-    };
-    let mut clock = Duration::ZERO;
-    for (index, turn) in dialogue.turns.iter().enumerate() {
-        let passed = turn.at.saturating_sub(clock).as_secs();
-        if options.recorded_time && passed > 0 {
-            pass(rig, Duration::from_secs(passed))?;
-            clock += Duration::from_secs(passed);
-        }
-        let (sent, rewrites, remarks) = player.rewritten(turn);
-        rig.deliver(&sent)?;
-        let events = rig.settle()?;
-        player.compare(index, sent, rewrites, remarks, events)?;
-    }
+    let mut rig = OnRig::new(rig, setup);
+    let mut player = Player::new(dialogue, &mut rig);
+    player.play(options)?;
     Ok(Played {
         turns: player.turns,
+        ends: Vec::new(),
     })
 }
 
-/// Lets time pass. A live rig does not wait for long at once, lest a scenario that lets hours pass hang.
-fn pass(rig: &mut dyn Rig, time: Duration) -> Result<(), RigError> {
-    if rig.name() == "sim" {
-        return rig.advance(time);
-    }
-    let mut left = time;
-    while left > Duration::ZERO {
-        let part = left.min(ADVANCE_MAX);
-        rig.advance(part)?;
-        left -= part;
-    }
-    Ok(())
+/// Plays a dialogue to its end, or until somebody wants one. What clients then hold they give back, unless they are to
+/// `keep` it; also if the server or the link has gone in between.
+///
+/// # Errors
+/// The link is gone.
+pub(super) fn play_outside(
+    dialogue: &Dialogue,
+    options: Options,
+    outside: &mut dyn Peer,
+    keep: bool,
+) -> Result<Played, RigError> {
+    let mut player = Player::new(dialogue, outside);
+    let outcome = player.play(options);
+    let ends = player.end(keep);
+    outcome.map_err(|RigError(text)| RigError([&[text][..], &ends].concat().join("\n")))?;
+    Ok(Played {
+        turns: player.turns,
+        ends,
+    })
 }
 
 struct Player<'a> {
     dialogue: &'a Dialogue,
-    setup: &'a Setup,
-    /// The DUID of the live server.
-    server: Vec<u8>,
+    peer: &'a mut dyn Peer,
+    /// The DUID of the live server that answered last, and by client the one that answered that client.
+    server: Option<Vec<u8>>,
+    servers: HashMap<usize, Vec<u8>>,
+    holdings: Holdings,
     /// By client.
     leases: HashMap<usize, Leases>,
     /// What clients have declined.
@@ -135,7 +131,65 @@ struct Player<'a> {
     turns: Vec<Compared>,
 }
 
-impl Player<'_> {
+impl<'a> Player<'a> {
+    fn new(dialogue: &'a Dialogue, peer: &'a mut dyn Peer) -> Self {
+        Self {
+            dialogue,
+            server: peer.duid(),
+            peer,
+            servers: HashMap::new(),
+            holdings: Holdings::default(),
+            leases: HashMap::new(),
+            declined: HashSet::new(),
+            turns: Vec::new(),
+        }
+    }
+
+    fn play(&mut self, options: Options) -> Result<(), RigError> {
+        let dialogue = self.dialogue;
+        for (index, turn) in dialogue.turns.iter().enumerate() {
+            if options.recorded_time {
+                self.peer.wait_until(turn.at)?;
+            }
+            if self.peer.is_interrupted() {
+                break;
+            }
+            let (sent, rewrites, remarks) = self.rewritten(turn);
+            let events = self.peer.exchange(&sent)?;
+            if events.is_empty() && self.peer.is_interrupted() {
+                break;
+            }
+            self.compare(index, sent, rewrites, remarks, events)?;
+        }
+        Ok(())
+    }
+
+    /// Has the clients give back what they hold, and says what came of it.
+    fn end(&mut self, keep: bool) -> Vec<String> {
+        self.peer.wind_up();
+        let mut said = Vec::new();
+        for back in self.holdings.give_back() {
+            let (client, leases) = (&self.dialogue.clients[back.client].name, back.leases);
+            let leases = leases.join(", ");
+            if keep {
+                said.push(format!("{client}: {leases} kept"));
+                continue;
+            }
+            // A client sends it again if there is no answer (RFC 9915 §18.2.7).
+            let answered = (0..RELEASES_MAX).any(|_| {
+                let events = self.peer.exchange(&back.release);
+                events.is_ok_and(|it| !it.is_empty())
+            });
+            said.push(match answered {
+                true => format!("{client}: {leases} released"),
+                false => format!(
+                    "{client}: {leases} not released: the server does not answer, and keeps the lease until it ends"
+                ),
+            });
+        }
+        said
+    }
+
     /// What goes out in the place of what was recorded.
     fn rewritten(&self, turn: &Turn) -> (Datagram, Vec<Rewrite>, Vec<String>) {
         let mut datagram = turn.datagram.clone();
@@ -144,7 +198,7 @@ impl Player<'_> {
         let follow = Follow {
             server_id: &|duid| {
                 let follows = self.dialogue.knows_server(turn.client, duid);
-                follows.then(|| self.server.clone())
+                self.server_of(turn.client).filter(|_| follows).cloned()
             },
             lease: &|lease| known.and_then(|it| it.live(lease)),
         };
@@ -166,20 +220,25 @@ impl Player<'_> {
             remarks.push(format!(
                 "it names the server {named}, of which the capture has no answer: left as it is"
             ));
+        } else if server_id(tree.core()).is_some() && self.server_of(turn.client).is_none() {
+            remarks.push(
+                "the live server has not said its DUID yet: the recorded one is left as it is"
+                    .to_owned(),
+            );
         }
         datagram.payload = payload;
         let mut rewrites: Vec<Rewrite> = changes
             .into_iter()
             .map(|(place, from, to)| self.rewrite(turn, &place, from, to))
             .collect();
-        let to = *datagram.destination.ip();
-        if let Some(other) = self.destination(to, *datagram.source.ip()) {
+        let (from, to) = (*datagram.source.ip(), *datagram.destination.ip());
+        let other = self.peer.destination(to, from);
+        if other != to {
             datagram.destination.set_ip(other);
             rewrites.push(self.rewrite(turn, "destination", to.to_string(), other.to_string()));
         }
-        let from = *datagram.source.ip();
-        if self.is_taken(from) {
-            let other = stand_in(turn.client);
+        let other = self.peer.source(from, turn.client);
+        if other != from {
             datagram.source.set_ip(other);
             rewrites.push(self.rewrite(turn, "source", from.to_string(), other.to_string()));
         }
@@ -195,22 +254,9 @@ impl Player<'_> {
         }
     }
 
-    /// The address of the live server, in the place of that of the recorded one.
-    fn destination(&self, recorded: Ipv6Addr, source: Ipv6Addr) -> Option<Ipv6Addr> {
-        let own = self.setup.addresses.iter().map(|it| it.0);
-        let mut own = own.chain([SERVER_ADDRESS]);
-        if recorded.is_multicast() || own.any(|it| it == recorded) {
-            return None;
-        }
-        let global = self.setup.addresses.first().map(|it| it.0);
-        let global = global.filter(|_| !source.is_unicast_link_local());
-        Some(global.unwrap_or(SERVER_ADDRESS))
-    }
-
-    /// Whether an address is one of the lab's own on the link.
-    fn is_taken(&self, address: Ipv6Addr) -> bool {
-        let mut own = self.setup.addresses.iter().map(|it| it.0);
-        RESERVED.contains(&address) || own.any(|it| it == address)
+    /// The DUID of the live server that a client talks to.
+    fn server_of(&self, client: usize) -> Option<&Vec<u8>> {
+        self.servers.get(&client).or(self.server.as_ref())
     }
 
     fn compare(
@@ -221,15 +267,17 @@ impl Player<'_> {
         mut remarks: Vec<String>,
         events: Vec<Event>,
     ) -> Result<(), RigError> {
-        let (mut live, mut dropped) = (None, None);
+        let client = self.dialogue.turns[index].client;
+        let (mut answers, mut dropped) = (Vec::new(), None);
         for event in events {
             match event {
-                Event::Answer(answer) if live.is_none() => live = Some(answer),
-                Event::Answer(_) => remarks.push("the live server answers twice".to_owned()),
+                Event::Answer(answer) => answers.push(answer),
                 Event::Drop(label) => dropped = Some(label),
                 Event::Ended(ended) => return Err(ended.into()),
             }
         }
+        remarks.extend(crowd(&answers));
+        let live = answers.into_iter().next();
         let mut rows = Vec::new();
         if let Some(live) = &live {
             for fault in judge::faults(&sent, live) {
@@ -237,8 +285,10 @@ impl Player<'_> {
             }
             let tree = dissect::message(&live.payload);
             if let Some(duid) = server_id(tree.core()) {
-                self.server = duid;
+                self.servers.insert(client, duid.clone());
+                self.server = Some(duid);
             }
+            self.holdings.note(client, &sent, live);
         }
         rows.extend(self.rows(index, live.as_ref(), dropped.as_deref(), &mut remarks));
         let declined = meaning::declines(dissect::message(&sent.payload).core());
@@ -400,8 +450,17 @@ fn fault_row(fault: String) -> Row {
     }
 }
 
-/// An address for a client whose own is one of the lab's.
-fn stand_in(client: usize) -> Ipv6Addr {
-    let low = u16::try_from(client).unwrap_or(u16::MAX);
-    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xc11e, low)
+/// What there is to say of several answers; the first one counts.
+fn crowd(answers: &[Datagram]) -> Option<String> {
+    let server = |it: &Datagram| server_id(dissect::message(&it.payload).core());
+    let mut servers: Vec<_> = answers.iter().map(server).collect();
+    servers.sort();
+    servers.dedup();
+    match (answers.len(), servers.len()) {
+        (0 | 1, _) => None,
+        (_, 1) => Some("the live server answers twice".to_owned()),
+        (_, count) => Some(format!(
+            "{count} live servers answer: the one with the highest preference counts"
+        )),
+    }
 }

@@ -6,6 +6,8 @@ use crate::dissect::{self, Message};
 
 const SOLICIT: u8 = 1;
 const CONFIRM: u8 = 4;
+const RENEW: u8 = 5;
+const REBIND: u8 = 6;
 const RELEASE: u8 = 8;
 const DECLINE: u8 = 9;
 const ADVERTISE: u8 = 2;
@@ -115,9 +117,14 @@ pub(super) fn length() -> Reason {
 /// A status, of the message or of an IA; `had` says whether the live server has ever given that IA something.
 pub(super) fn status(recorded: u16, live: u16, had: bool, question: &Message) -> Reason {
     match (recorded, live) {
+        (_, NO_BINDING) if !had && [RENEW, REBIND].contains(&question.message_type) => because(
+            Class::Capture,
+            "the binding is from before the capture, and the live server does not take it over: its configuration \
+             gives this client something else on this link, or it takes over none (RFC 9915 §18.3.4)",
+        ),
         (_, NO_BINDING) if !had => because(
             Class::Capture,
-            "the leases are from before the capture, so the live server does not know them",
+            "the binding is from before the capture, so the live server does not know it, whatever it would give",
         ),
         (UNSPEC_FAIL, _) => because(
             Class::Rfc,
@@ -160,7 +167,8 @@ pub(super) fn ia_missing(question: &Message, in_live: bool, code: u16) -> Reason
     if in_live && code == NO_BINDING && [RELEASE, DECLINE].contains(&question.message_type) {
         return because(
             Class::Capture,
-            "the leases are from before the capture, so the live server has no binding (RFC 9915 §18.3.7)",
+            "the binding is from before the capture, so the live server does not know it, whatever it would give \
+             (RFC 9915 §18.3.7)",
         );
     }
     let only = if in_live { "live" } else { "recorded" };

@@ -67,6 +67,23 @@ pub(super) fn follow(
     (written, writer.changes)
 }
 
+/// The same octets with another message at the core; the relay levels around it stay.
+pub(super) fn with_core(octets: &[u8], core: &[u8]) -> Vec<u8> {
+    let relayed = octets.first().copied().is_some_and(dissect::is_relay);
+    let split = octets.split_at_checked(RELAY_HEADER_LEN);
+    let Some((head, options)) = split.filter(|_| relayed) else {
+        return core.to_vec();
+    };
+    let mut written = head.to_vec();
+    let mut opened = false;
+    each(options, &mut written, |code, content| match code {
+        // Of several only the first is the message (RFC 9915 §19.3).
+        RELAY_MESSAGE if !std::mem::replace(&mut opened, true) => with_core(content, core),
+        _ => content.to_vec(),
+    });
+    written
+}
+
 struct Writer<'a> {
     follow: &'a Follow<'a>,
     changes: Vec<(String, String, String)>,
@@ -293,6 +310,18 @@ mod tests {
         let new = message(5, &NEW, "2001:db8::77", "2001:db8:7700::/40", &[]);
         assert_eq!(octets, wrap(&wrap(&new)));
         assert_eq!(changes.len(), 3);
+    }
+
+    #[test]
+    fn another_message_takes_the_place_of_the_one_at_the_core() {
+        let wrap =
+            |inner: &[u8]| [&[12, 0][..], &[7; 32], &option(18, b"x"), &option(9, inner)].concat();
+        let relayed = wrap(&wrap(&recorded(5)));
+        assert_eq!(
+            with_core(&relayed, &[8, 0, 0, 1]),
+            wrap(&wrap(&[8, 0, 0, 1]))
+        );
+        assert_eq!(with_core(&recorded(5), &[8, 0, 0, 1]), [8, 0, 0, 1]);
     }
 
     #[test]

@@ -1,8 +1,7 @@
 //! Failures as GitHub shows them beside the files: workflow commands on standard output.
 
-use std::fs;
-
 use crate::report::{Class, Results};
+use crate::scenario;
 
 /// One line for each failure.
 #[must_use]
@@ -12,10 +11,11 @@ pub fn annotations(results: &Results) -> String {
         if row.class(results.strict) != Class::Failed {
             continue;
         }
-        let source = fs::read_to_string(&row.path).unwrap_or_default();
-        let path = property(&row.path.display().to_string());
+        let steps = scenario::step_places(&row.path);
         for (step, fault) in row.faults(results.strict) {
-            let line = step.and_then(|it| line_of_step(&source, it)).unwrap_or(1);
+            let place = step.and_then(|it| steps.get(it.checked_sub(1)?));
+            let (file, line) = place.map_or((&row.path, 1), |(file, line)| (file, *line));
+            let path = property(&file.display().to_string());
             let step = step.map_or_else(String::new, |it| format!("step {it}: "));
             let title = property(&format!("{} on {}", row.path.display(), row.rig));
             let message = message(&format!("{step}{}\n{}", fault.trim_end(), row.again));
@@ -25,30 +25,6 @@ pub fn annotations(results: &Results) -> String {
         }
     }
     text
-}
-
-/// The line that a step begins in, from 1. Of steps that come from elsewhere nothing is known.
-fn line_of_step(source: &str, step: usize) -> Option<usize> {
-    let lines = source.lines().enumerate();
-    let mut inside = lines
-        .skip_while(|(_, line)| !line.starts_with("steps:"))
-        .skip(1);
-    let mut items = Vec::new();
-    let mut indent = None;
-    for (index, line) in inside.by_ref() {
-        let text = line.trim_start();
-        if text.is_empty() || text.starts_with('#') {
-            continue;
-        }
-        let depth = line.len() - text.len();
-        if depth == 0 && !text.starts_with('-') {
-            break;
-        }
-        if text.starts_with('-') && *indent.get_or_insert(depth) == depth {
-            items.push(index + 1);
-        }
-    }
-    items.get(step.checked_sub(1)?).copied()
 }
 
 /// The value of a property, as GitHub unescapes it.
@@ -65,6 +41,8 @@ fn message(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::player::Failure;
     use crate::report::Outcome;
@@ -74,13 +52,43 @@ mod tests {
                           - expect: reply\ndiffers: no\n";
 
     #[test]
-    fn a_step_is_found_in_its_file() {
-        assert_eq!(line_of_step(SOURCE, 1), Some(4));
-        assert_eq!(line_of_step(SOURCE, 2), Some(9));
-        assert_eq!(line_of_step(SOURCE, 3), None);
-        assert_eq!(line_of_step(SOURCE, 0), None);
-        assert_eq!(line_of_step("steps:\n- a: 1\n- b: 2\n", 2), Some(3));
-        assert_eq!(line_of_step("why: x\n", 1), None);
+    fn a_step_is_shown_where_it_stands_be_it_in_an_included_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, text).expect("a file");
+            path
+        };
+        let included = write("two.yaml", "# Two steps.\nsteps:\n- a: 1\n- b: 2\n");
+        let path = write(
+            "x.yaml",
+            "include: two.yaml\nsteps:\n  - c: 3\n  - include: two.yaml\n  - d: 4\n",
+        );
+        let failed = |step| Failure {
+            step,
+            text: "x".into(),
+        };
+        let name = path.to_str().expect("a plain path");
+        let failures = (0..8).map(failed).collect();
+        let text = annotations(&results(vec![row(name, "sim", Outcome::Failed(failures))]));
+        let places: Vec<_> = text
+            .lines()
+            .map(|it| it.split_once(",title").expect("a title").0)
+            .collect();
+        let at = |path: &std::path::Path, line: usize| {
+            format!("::error file={},line={line}", path.display())
+        };
+        let expected = [
+            at(&path, 1),
+            at(&included, 3),
+            at(&included, 4),
+            at(&path, 3),
+            at(&included, 3),
+            at(&included, 4),
+            at(&path, 5),
+            at(&path, 1),
+        ];
+        assert_eq!(places, expected);
     }
 
     #[test]

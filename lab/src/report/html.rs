@@ -5,8 +5,10 @@ use std::fmt::Write as _;
 use crate::conformance::{Coverage, Shown, State};
 use crate::ladder::svg::{self, Mark, escape};
 use crate::ladder::{Happening, Ladder};
+use crate::plural::counted;
 use crate::report::document::{Document, Outcomes, Played};
 use crate::report::page::{page, sections, tiles};
+use crate::report::server_name;
 
 /// How many octets stand in a line of a dump.
 const DUMP_OCTETS: usize = 16;
@@ -35,9 +37,16 @@ fn coverage(coverage: &Coverage, scenarios: &[Played], body: &mut String) {
     if scenarios.iter().all(|it| it.covers.is_empty()) {
         return;
     }
+    let uncovered = coverage.0.iter().any(|it| it.state == State::Uncovered);
+    let part = match uncovered {
+        true => {
+            " A part was played: what it does not show, other scenarios may, and this says nothing about them."
+        }
+        false => "",
+    };
     let _ = write!(
         body,
-        "<h2 id=\"conformance\">Conformance</h2><p class=\"lead\">{}</p>",
+        "<h2 id=\"conformance\">Conformance</h2><p class=\"lead\">{}.{part}</p>",
         escape(coverage.summary().trim())
     );
     let fold = |title: &str, state: State| {
@@ -129,14 +138,13 @@ fn head(document: &Document, body: &mut String) {
     let summary = &document.summary;
     let _ = write!(
         body,
-        "<h1>{}</h1>\n<p class=\"lead\">{} scenarios in {} · {} · {} · <code>{}</code></p>\n",
+        "<h1>{}</h1>\n<p class=\"lead\">{} in {} · {} · {} · <code>{}</code></p>\n",
         match summary.failed {
             0 if summary.not_played > 0 => "Cut short".to_owned(),
             0 => "Everything is as it should be".to_owned(),
-            1 => "1 failure".to_owned(),
-            several => format!("{several} failures"),
+            several => counted(several, "failure"),
         },
-        document.scenarios.len(),
+        counted(document.scenarios.len(), "scenario"),
         duration(document.took_ms),
         escape(&document.started),
         escape(&document.tool),
@@ -293,16 +301,16 @@ fn story(played: &Played, result: &Outcomes, body: &mut String) {
                 })
             })
             .collect();
-        stage(ladder, &marks, body);
+        stage(ladder, &marks, server_name(result.rig), body);
     }
 }
 
 /// The ladder, and beside it what was said in full.
-fn stage(ladder: &Ladder, marks: &[Mark], body: &mut String) {
+fn stage(ladder: &Ladder, marks: &[Mark], server: &str, body: &mut String) {
     let _ = write!(
         body,
         "<div class=\"stage\"><div class=\"picture\">{}</div><div class=\"words\">",
-        svg::draw(ladder, marks)
+        svg::draw(ladder, marks, server)
     );
     for (index, rung) in ladder.rungs.iter().enumerate() {
         let _ = write!(

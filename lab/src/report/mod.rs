@@ -112,6 +112,8 @@ pub struct Row {
     pub snapshot: Option<String>,
     /// What happened, if it was played to its end.
     pub played: Option<Played>,
+    /// What is known about the cause of each failure, in their order; empty for a server that nothing is known about.
+    pub known: Vec<Option<String>>,
     /// How long it took.
     pub took: Duration,
     /// The command that plays this again, and nothing else.
@@ -142,9 +144,16 @@ impl Row {
     pub fn faults(&self, strict: bool) -> Vec<(Option<usize>, String)> {
         match &self.outcome {
             Outcome::Failed(failures) => {
-                let failures = failures.iter();
+                let known = |index: usize| self.known.get(index).and_then(Option::as_ref);
+                let failures = failures.iter().enumerate();
                 failures
-                    .map(|it| (Some(it.step), it.text.clone()))
+                    .map(|(index, it)| {
+                        let text = match known(index) {
+                            Some(cause) => format!("{}\n{}{cause}", it.text, terminal::KNOWN),
+                            None => it.text.clone(),
+                        };
+                        (Some(it.step), text)
+                    })
                     .collect()
             }
             Outcome::Wrong(what) => vec![(None, what.clone())],
@@ -183,6 +192,14 @@ impl Row {
             }
             _ => None,
         }
+    }
+}
+
+/// What the server of a rig is called in pictures: ours by its own name.
+pub(crate) fn server_name(rig: &str) -> &str {
+    match rig {
+        "sim" | "live" => "dhcp6s",
+        other => other,
     }
 }
 
@@ -238,6 +255,7 @@ mod tests {
             transcript: "→ first\n".into(),
             snapshot: None,
             played: None,
+            known: Vec::new(),
             took: Duration::from_millis(12),
             again: format!("dhcp6lab run --rig {rig} {path}"),
             capture: None,
@@ -254,6 +272,20 @@ mod tests {
             took: Duration::from_millis(345),
             command: "dhcp6lab run scenarios".into(),
         }
+    }
+
+    #[test]
+    fn a_known_cause_stands_below_its_failure() {
+        let failure = |step, text: &str| Failure {
+            step,
+            text: text.to_owned(),
+        };
+        let failures = vec![failure(1, "one"), failure(2, "two")];
+        let mut row = row("a.yaml", "kea", Outcome::Failed(failures));
+        row.known = vec![None, Some("it is so".into())];
+        let told = row.faults(false);
+        assert_eq!(told[0], (Some(1), "one".to_owned()));
+        assert_eq!(told[1], (Some(2), "two\nknown: it is so".to_owned()));
     }
 
     #[test]

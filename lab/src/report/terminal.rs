@@ -5,9 +5,11 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::ladder;
-use crate::report::{Class, Outcome, Results, Row};
+use crate::report::{Class, Outcome, Results, Row, server_name};
 use crate::transcript::{Entry, What};
 
+/// What a line begins with that tells why another server fails.
+pub(super) const KNOWN: &str = "known: ";
 /// At most so many lines of a difference or a conversation; the report files have the rest.
 const LINES_MAX: usize = 40;
 /// So many messages ahead of the step that failed are shown with it.
@@ -129,6 +131,13 @@ fn in_full(row: &Row, strict: bool) -> String {
 /// What went wrong, in a line or two.
 fn in_short(row: &Row, strict: bool) -> String {
     let all = faults(row, strict);
+    // Whatever is left out, the cause is what one wants to know.
+    let known: Vec<&str> = all.lines().filter(|it| it.contains(KNOWN)).collect();
+    let all: String = all
+        .lines()
+        .filter(|it| !it.contains(KNOWN))
+        .map(|line| format!("{line}\n"))
+        .collect();
     let mut text: String = all
         .lines()
         .take(2)
@@ -145,6 +154,9 @@ fn in_short(row: &Row, strict: bool) -> String {
         for line in changed {
             let _ = writeln!(text, "      {line}");
         }
+    }
+    for line in known {
+        let _ = writeln!(text, "{line}");
     }
     text
 }
@@ -196,7 +208,7 @@ fn conversation(row: &Row) -> String {
         What::Sent { by, .. } => Some(by.as_str()),
         What::Received(_) | What::Note(_) | What::Ended(_) => None,
     });
-    let picture = ladder::draw(&excerpt, client.unwrap_or("client"), "dhcp6s");
+    let picture = ladder::draw(&excerpt, client.unwrap_or("client"), server_name(row.rig));
     indented(&picture, LINES_MAX)
 }
 

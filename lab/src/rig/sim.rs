@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use dhcp6s::config::{self, Config, Sources};
 use dhcp6s::engine::{Arrival, Engine, Link, Outbox};
-use dhcp6s::lease::{ChangeLog, IaKey, IaKind, LeaseTable, Secret, Timestamp};
+use dhcp6s::lease::{ChangeLog, IaKey, IaKind, Replay, Secret, Timestamp};
 use dhcp6s::store::{LeaseStore, MemoryStore};
 use dhcp6s::wire::Duid;
 
@@ -57,6 +57,7 @@ impl Sim {
         let link = Link {
             name: INTERFACE.to_owned(),
             addresses,
+            claimed: Vec::new(),
         };
         let (engine, store) = boot(identity, &setup.config, &link, Vec::new(), EPOCH)?;
         Ok(Self {
@@ -147,13 +148,19 @@ fn boot(
     records: Vec<u8>,
     now: Timestamp,
 ) -> Result<(Engine, MemoryStore), RigError> {
-    let mut table = LeaseTable::default();
-    let store = MemoryStore::open(records, |record| table.replay(record))
+    let mut replay = Replay::default();
+    let store = MemoryStore::open(records, |record| replay.take(record))
         .map_err(|error| RigError(format!("the leases cannot be read: {error}")))?;
     let duid = Duid::new(&identity.duid)
         .ok_or_else(|| RigError("no server can have such a DUID".into()))?;
     let secret = Secret::new(SECRET);
-    let engine = Engine::new(duid, &secret, read(config, now)?, link.clone(), table);
+    let engine = Engine::new(
+        duid,
+        &secret,
+        read(config, now)?,
+        link.clone(),
+        replay.finish(),
+    );
     Ok((engine, store))
 }
 
@@ -248,8 +255,11 @@ impl Rig for Sim {
     fn interface(&mut self, change: &Change) -> Result<(), RigError> {
         let addresses = &mut self.link.addresses;
         match change {
-            // Nobody may use one that is taken, and the system does not tell the server of it.
-            Change::Add { taken: true, .. } => return Ok(()),
+            Change::Add {
+                address,
+                taken: true,
+                ..
+            } => self.link.claimed.push(*address),
             Change::Add {
                 address, length, ..
             } => addresses.push((*address, *length)),

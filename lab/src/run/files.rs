@@ -53,6 +53,12 @@ impl Files {
         })
     }
 
+    /// Whether there are any.
+    pub(super) fn are_wanted(&self) -> bool {
+        let reports = [&self.junit, &self.json, &self.html];
+        reports.iter().any(|it| it.is_some()) || matches!(self.packets, Packets::All(_))
+    }
+
     /// Writes them.
     pub(super) fn write(
         self,

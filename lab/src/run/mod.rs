@@ -2,6 +2,7 @@
 
 mod crew;
 mod files;
+mod mistake;
 mod place;
 mod progress;
 mod recorder;
@@ -26,6 +27,7 @@ use crate::report::{Results, Terminal, Verdict, annotations};
 use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::scenario::{self, Scenario};
+use crate::shell::quoted;
 use crate::status::{BAD_INPUT, FAILED, LACKING, PASSED};
 use crate::witness;
 use files::Files;
@@ -136,6 +138,10 @@ pub(crate) enum Error {
     Name(PathBuf),
     #[error(transparent)]
     Server(#[from] Unusable),
+    #[error(
+        "{0} is played over a real link alone, and the sim rig has our engine in process: leave --rig out"
+    )]
+    NotInProcess(String),
     #[error("there is no scenario (a file whose name ends in .yaml) at {0}")]
     Nothing(String),
     #[error("no scenario has `{0}` in its path, its reason or its sections")]
@@ -159,6 +165,7 @@ impl Error {
             | Self::Capture { .. }
             | Self::Name(_)
             | Self::Server(Unusable::NoProgram { .. })
+            | Self::NotInProcess(_)
             | Self::Nothing(_)
             | Self::Filtered(_)
             | Self::Form(_)
@@ -257,6 +264,7 @@ fn play_all(
         rows: Vec::new(),
         terminal: Terminal::new(&mut *out, strict),
         progress: Progress::new(tasks.len(), !surroundings.terminal),
+        reports: files.are_wanted(),
         error: None,
     };
     let work = |task: &Task<'_>| {
@@ -273,18 +281,17 @@ fn play_all(
     let Recorder {
         mut rows,
         mut terminal,
-        error,
+        mut error,
         ..
     } = recorder;
-    if let Some(error) = error {
-        return Err(error);
-    }
     let mut unheard = None;
     if !arguments.no_witness {
         match testimony::hear(&mut rows) {
             Ok(contested) => {
-                for row in contested.iter().filter_map(|index| rows.get(*index)) {
-                    terminal.add(row)?;
+                let mut contested = contested.iter().filter_map(|index| rows.get(*index));
+                if error.is_none() {
+                    let added = contested.try_for_each(|row| terminal.add(row));
+                    error = added.err().map(Error::from);
                 }
             }
             Err(error) => unheard = Some(Error::Witness(error)),
@@ -299,7 +306,14 @@ fn play_all(
         command: command(),
     };
     files.write(&mut results, &scenarios)?;
-    let differing = scenarios.iter().filter(|(_, it)| !it.differs.0.is_empty());
+    if let Some(error) = error {
+        return Err(error);
+    }
+    // Where the original is not played, nobody is interested.
+    let original = places.iter().any(|it| matches!(it, Place::Original(_)));
+    let differing = scenarios
+        .iter()
+        .filter(|(_, it)| original && !it.differs.0.is_empty());
     terminal.finish(&results, differing.count())?;
     if arguments.coverage {
         let coverage = Coverage::new(&results, &scenarios);
@@ -327,7 +341,7 @@ fn says_true(variable: &str) -> bool {
 /// The command line, as a shell takes it.
 fn command() -> String {
     let words = std::env::args().skip(1);
-    let words = words.map(|it| recorder::quoted(&it));
+    let words = words.map(|it| quoted(&it));
     std::iter::once("dhcp6lab".to_owned())
         .chain(words)
         .collect::<Vec<_>>()
@@ -347,6 +361,21 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
     let named = arguments.server.as_deref().map(peer::named).transpose()?;
     let image = arguments.image.as_deref().map(peer::image).transpose()?;
     let named = command.or(image).or(named);
+    if let Some(server) = &named {
+        let foreign = server.product() != Product::Dhcp6s;
+        let in_process = match arguments.rig {
+            Some(RigChoice::Sim) => true,
+            // With ours, the engine in process is played as well.
+            Some(RigChoice::Both) => foreign,
+            Some(RigChoice::Live) | None => false,
+        };
+        if in_process {
+            return Err(Error::NotInProcess(match foreign {
+                true => server.product().name().to_owned(),
+                false => "a server that is named".to_owned(),
+            }));
+        }
+    }
     // Without standard error there is nobody to tell.
     let mut tell = |text: String| drop(writeln!(err, "dhcp6lab: {text}"));
     if let Some(Program::Foreign(Product::Wide, server)) = named {
@@ -357,6 +386,7 @@ fn places(arguments: &RunArguments, err: &mut dyn Write) -> Result<Vec<Place>, E
         return Ok(vec![Place::original(server)?]);
     }
     if let Some(server @ (Program::Foreign(..) | Program::Command(_))) = named {
+        peer::runs_here(&server)?;
         tell(format!(
             "{} is held to expectations and RFCs, not to snapshots",
             server.product().name()

@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Error;
+use super::{Error, mistake};
 use crate::differences::{self, Compared};
 use crate::link::{self, Device};
 use crate::peer::{self, Obstacle};
 use crate::player::{self, Played};
 use crate::program;
 use crate::report::Outcome;
+use crate::rig::product::Product;
 use crate::rig::server::Program;
 use crate::rig::{Rig, RigError, bench};
 use crate::scenario::Scenario;
@@ -55,6 +56,14 @@ impl Place {
     /// Whether its server is held to expectations and RFCs alone, and not to snapshots.
     pub(super) fn is_foreign(&self) -> bool {
         matches!(self, Self::Foreign(..))
+    }
+
+    /// Which other server it is whose failures may have known causes.
+    pub(super) fn product(&self) -> Option<Product> {
+        match self {
+            Self::Foreign(server, _) => Some(server.product()),
+            Self::Sim | Self::Live(..) | Self::Original(_) => None,
+        }
     }
 
     /// What reports call it.
@@ -111,7 +120,10 @@ impl Place {
                     player::play(scenario, rig.as_mut())
                 }
             })),
-            Err(error) => Taken::Other(Outcome::NotStarted(error.to_string())),
+            Err(error) => {
+                let said = mistake::in_scenario(path, &scenario.config, &error.to_string());
+                Taken::Other(Outcome::NotStarted(said))
+            }
         }
     }
 }

@@ -9,9 +9,11 @@ use super::crew::Foreman;
 use super::place::{Place, Taken};
 use super::progress::Progress;
 use super::{Error, RunArguments};
+use crate::matrix::Verdicts;
 use crate::player::Played;
 use crate::report::{Class, Outcome, Row, Terminal};
 use crate::scenario::Scenario;
+use crate::shell::quoted;
 use crate::suite;
 
 /// A scenario to be played in a place.
@@ -30,7 +32,9 @@ pub(super) struct Recorder<'a, W> {
     pub(super) rows: Vec<Row>,
     pub(super) terminal: Terminal<W>,
     pub(super) progress: Progress,
-    /// What kept the run from its end.
+    /// Whether somebody waits for reports in files, whatever becomes of the terminal.
+    pub(super) reports: bool,
+    /// What went wrong with the run; since then nothing is printed.
     pub(super) error: Option<Error>,
 }
 
@@ -47,8 +51,12 @@ impl<W: Write> Foreman<(Taken, Duration)> for Recorder<'_, W> {
             Ok(Class::Failed) if self.arguments.fail_fast => ControlFlow::Break(()),
             Ok(_) => ControlFlow::Continue(()),
             Err(error) => {
+                let goes_on = self.reports && matches!(error, Error::Report(_));
                 self.error = Some(error);
-                ControlFlow::Break(())
+                match goes_on {
+                    true => ControlFlow::Continue(()),
+                    false => ControlFlow::Break(()),
+                }
             }
         }
     }
@@ -65,8 +73,13 @@ impl<W: Write> Recorder<'_, W> {
             rig: task.place.name(),
             outcome: Outcome::Passed,
             transcript: String::new(),
-            snapshot: suite::snapshot(task.path).map_err(failed)?,
+            // A snapshot holds what this server does, and no RFC says that others must.
+            snapshot: match task.place.is_foreign() {
+                true => None,
+                false => suite::snapshot(task.path).map_err(failed)?,
+            },
             played: None,
+            known: Vec::new(),
             took,
             again: again(task, self.arguments),
             capture: None,
@@ -75,12 +88,12 @@ impl<W: Write> Recorder<'_, W> {
             Taken::Other(outcome) => row.outcome = outcome,
             Taken::Played(played) => {
                 row.transcript = played.text();
-                // A snapshot holds what this server does, and no RFC says that others must.
                 let snapshot = match task.place.is_foreign() {
                     true => Some(row.transcript.as_str()),
                     false => row.snapshot.as_deref(),
                 };
                 row.outcome = judged(&played, snapshot, &row.transcript);
+                row.known = known(task, &played);
                 row.played = Some(*played);
             }
         }
@@ -95,10 +108,29 @@ impl<W: Write> Recorder<'_, W> {
         let Self {
             terminal, progress, ..
         } = self;
-        progress.print(|| terminal.add(&row))?;
+        let printed = match self.error {
+            None => progress.print(|| terminal.add(&row)),
+            Some(_) => Ok(()),
+        };
         self.rows.push(row);
+        printed?;
         Ok(class)
     }
+}
+
+/// What is known about the failures of another server, in their order.
+fn known(task: &Task<'_>, played: &Played) -> Vec<Option<String>> {
+    let verdicts = match Verdicts::known() {
+        Ok(verdicts) if !played.failures.is_empty() => verdicts,
+        Ok(_) | Err(_) => return Vec::new(),
+    };
+    let Some(product) = task.place.product() else {
+        return Vec::new();
+    };
+    let failures = played.failures.iter().map(ToString::to_string);
+    failures
+        .map(|it| verdicts.explanation(product, task.path, task.scenario, &it))
+        .collect()
 }
 
 /// What a transcript is in the light of the snapshot.
@@ -137,13 +169,4 @@ fn again(task: &Task<'_>, arguments: &RunArguments) -> String {
     }
     words.push(quoted(&task.path.display().to_string()));
     words.join(" ")
-}
-
-/// A word as a shell takes it.
-pub(super) fn quoted(word: &str) -> String {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "/._-+:=@%".contains(it);
-    match !word.is_empty() && word.chars().all(plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
-    }
 }

@@ -1,4 +1,3 @@
-use super::recorder::quoted;
 use super::*;
 
 use std::fs;
@@ -148,6 +147,38 @@ fn an_interrupted_run_says_so_with_its_status() {
     assert_eq!(out, b"\n0 passed, 0 failed, 0 new, 1 not played\n");
 }
 
+/// A standard output whose reader is gone.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn reports_in_files_are_whole_although_nobody_reads_what_is_printed() {
+    let folder = folder(&[&failing(), &passing(), &failing()]);
+    let path = folder.path().to_str().expect("a plain path");
+    let report = folder.path().join("report.xml");
+    let words = ["--junit", report.to_str().expect("a plain path"), path];
+    let surroundings = Surroundings::default();
+    let status = run_in(
+        &surroundings,
+        &arguments(&words),
+        &mut Closed,
+        &mut Vec::new(),
+    );
+    assert_ne!(status, PASSED);
+    let report = fs::read_to_string(report).expect("a report");
+    assert_eq!(report.matches("<testcase").count(), 3, "{report}");
+    assert_eq!(report.matches("<failure").count(), 2, "{report}");
+}
+
 #[test]
 fn repeating_what_always_goes_the_same_way_changes_nothing() {
     let (status, printed) = run_all(&[&passing()], &["--repeat", "5"]);
@@ -193,7 +224,10 @@ fn an_unusable_configuration_is_bad_input_and_the_others_are_played() {
     let wrong = SCENARIO.replace("clients:", "config: \"nonsense\"\nclients:");
     let (status, printed) = run_all(&[&wrong, &passing()], &[]);
     assert_eq!(status, BAD_INPUT, "{printed}");
-    assert!(printed.contains("    dhcp6s.conf:1:1: "), "{printed}");
+    assert!(
+        printed.contains("0.yaml:3:10: `nonsense` is not a statement"),
+        "{printed}"
+    );
     assert!(!printed.contains("step"), "{printed}");
     assert!(
         printed.ends_with("0 passed, 1 failed, 1 new\n"),

@@ -116,10 +116,30 @@ fn read(path: &Path, text: &str) -> Result<Scenario, Fault> {
     }
     let mut cases = cases.into_iter();
     let first = cases.next().expect("there is one without parameters, too");
-    Ok(Scenario {
+    let scenario = Scenario {
         further: cases.collect(),
         ..first
-    })
+    };
+    if let (Some(live), Some(sim)) = (scenario.only_live(), scenario.only_sim()) {
+        let reason = format!("it can be played nowhere: {live}; {sim}");
+        let place = root.get("steps").unwrap_or(&root).place.clone();
+        return Err(Fault::at(&place, reason));
+    }
+    Ok(scenario)
+}
+
+/// Where each step of the scenario in a file stands, be it in a file that it includes: the file, and the line from 1.
+/// Nothing of a file that is none.
+#[must_use]
+pub fn step_places(path: &Path) -> Vec<(PathBuf, usize)> {
+    let root = text_of(path).ok().and_then(|text| {
+        let root = document::read(path, &text).ok()?;
+        document::resolve(root, &text_of).ok()
+    });
+    let steps = root.as_ref().and_then(|it| it.get("steps"));
+    let steps = steps.into_iter().flat_map(Node::elements);
+    let places = steps.map(|it| (it.place.file.to_path_buf(), it.place.line));
+    places.collect()
 }
 
 /// Every combination of the values that `for` gives to its names; the last name changes fastest.

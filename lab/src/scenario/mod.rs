@@ -24,7 +24,7 @@ pub use expect::{
     WantedOptions,
 };
 pub use fault::{Fault, Kind as FaultKind, Part, Side};
-pub use load::Error;
+pub use load::{Error, step_places};
 pub use model::Model;
 pub use operation::{Reload, Remove, Restart, Retransmit};
 pub use program::{Program, Side as ProgramSide};

@@ -532,6 +532,17 @@ mod tests {
     }
 
     #[test]
+    fn a_scenario_that_no_rig_can_play_is_refused() {
+        let text = format!("{HEAD}steps:\n  - interface: {{ state: down }}\n  - advance: 1h\n");
+        let error = refusal(&text);
+        assert!(
+            error.contains("it can be played nowhere: only live: the engine sees no"),
+            "{error}"
+        );
+        assert!(error.contains("only on sim: it lets more than"), "{error}");
+    }
+
+    #[test]
     fn one_thing_happens_to_an_interface_at_a_time() {
         for (step, reason) in [
             ("{ state: down, mtu: 1280 }", "say one thing that happens"),

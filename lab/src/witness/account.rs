@@ -205,6 +205,7 @@ impl Account {
             Value::Empty
             | Value::IaTa { .. }
             | Value::Codes(_)
+            | Value::Numbers(_)
             | Value::Items { .. }
             | Value::EnterpriseOptions { .. }
             | Value::EnterpriseData { .. }

@@ -6,7 +6,8 @@ use std::path::Path;
 
 use dhcp6lab::load::{Block, Ia, IaKind as LabKind, Lease as LabLease, Promise};
 use dhcp6s::lease::{
-    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Timestamp,
+    Change, ChangeLog, IaKey, IaKind, Lease, LeaseState, LeaseTable, Prefix, Record, Replay,
+    Timestamp,
 };
 use dhcp6s::store::{Journal, LeaseStore as _};
 use dhcp6s::wire::Duid;
@@ -52,7 +53,10 @@ pub(crate) fn read(folder: &Path) -> Result<Left, String> {
         {
             left.given_twice.push(change.prefix.to_string());
         }
-        left.table.replay(record);
+        match record {
+            Record::Lease(change) => left.table.apply(change),
+            Record::Counter(counter) => left.table.set_counter(counter),
+        }
     })
     .map_err(|error| error.to_string())?;
     left.is_torn = !journal.recovery().cuts.is_empty();
@@ -132,9 +136,10 @@ fn text(key: &IaKey) -> String {
 /// Repeats something in the journal that it says already until the next commit begins a new segment. Says
 /// whether that is so; while leases are being restated it is not.
 pub(crate) fn age(folder: &Path) -> Result<bool, String> {
-    let mut table = LeaseTable::default();
-    let mut journal = Journal::open(folder, |record| table.replay(record))
+    let mut replay = Replay::default();
+    let mut journal = Journal::open(folder, |record| replay.take(record))
         .map_err(|error| format!("cannot age the journal: {error}"))?;
+    let table = replay.finish();
     // The longest record, so that as few as possible have to be read again.
     let length = |change: &Change| change.holder.duid.as_bytes().len();
     let longest = table.iter().map(Lease::change).max_by_key(length);

@@ -7,6 +7,7 @@ mod limits;
 mod prefixes;
 mod recovery;
 mod refused;
+mod shared;
 mod surroundings;
 
 use super::*;

@@ -1,6 +1,9 @@
 //! The table against a plain list of changes.
 
+use super::index::REMEMBERED_MAX;
+use super::lease::REMEMBERED_SECS;
 use super::*;
+use crate::lease::{IaKind, Record};
 use proptest::prelude::*;
 use std::net::Ipv6Addr;
 
@@ -29,7 +32,16 @@ fn change(prefix: Prefix, holder: IaKey, state: LeaseState, now: u64, valid_secs
     }
 }
 
-fn prefixes<'a>(leases: impl Iterator<Item = &'a Lease>) -> Vec<Prefix> {
+/// The table that a journal of these changes leads to.
+fn replay(changes: &[Change]) -> LeaseTable {
+    let mut replay = Replay::default();
+    changes
+        .iter()
+        .for_each(|it| replay.take(&Record::Lease(*it)));
+    replay.finish()
+}
+
+fn prefixes<'a>(leases: impl Iterator<Item = Lease<'a>>) -> Vec<Prefix> {
     leases.map(Lease::prefix).collect()
 }
 
@@ -153,7 +165,7 @@ fn only_the_last_leases_of_a_binding_are_remembered() {
 
 #[test]
 fn a_replayed_binding_forgets_what_it_forgot_when_it_was_lived() {
-    let (mut lived, mut replayed) = (LeaseTable::default(), LeaseTable::default());
+    let (mut lived, mut history) = (LeaseTable::default(), Vec::new());
     let holder = key(1, IaKind::Na, 1);
     // Each lease expires before the next one is granted, and one of them is granted again at the end.
     for (now, last) in (0..).zip([1, 2, 3, 4, 5, 6, 3]) {
@@ -161,8 +173,9 @@ fn a_replayed_binding_forgets_what_it_forgot_when_it_was_lived() {
         let change = change(address(last), holder, LeaseState::Active, now, 10);
         lived.expire(Timestamp(now));
         lived.apply(&change);
-        replayed.apply(&change);
+        history.push(change);
     }
+    let mut replayed = replay(&history);
     for table in [&mut lived, &mut replayed] {
         table.expire(Timestamp(2000));
     }
@@ -245,6 +258,91 @@ fn everything_is_restated_in_pieces() {
     assert_eq!(facts(&copy), facts(&table));
 }
 
+#[test]
+fn what_a_later_lease_took_the_place_of_is_over_in_a_replayed_journal() {
+    let block = |length| Prefix::new(address(0).address(), length).expect("a prefix");
+    let grant = |prefix, client, now| {
+        let kind = IaKind::Pd;
+        change(prefix, key(client, kind, 1), LeaseState::Active, now, 10)
+    };
+    // Everybody comes when the time of those before has passed; client 4 lies apart from the others' blocks.
+    let inner_first = [
+        grant(address(1), 1, 100),
+        grant(address(2), 2, 100),
+        grant(block(120), 3, 111),
+        grant(address(1 << 8), 4, 111),
+    ];
+    let table = replay(&inner_first);
+    for (prefix, client, active) in [(address(1), 1, 0), (address(2), 2, 0), (block(120), 3, 1)] {
+        assert_eq!(
+            table.active(&key(client, IaKind::Pd, 1)).count(),
+            active,
+            "{prefix}"
+        );
+        let lease = table.get(prefix).expect("it is remembered");
+        assert_eq!(
+            lease.changed(),
+            Timestamp(if active == 1 { 111 } else { 110 })
+        );
+    }
+    assert!(!table.is_free(address(9)) && !table.is_free(address(1 << 8)));
+    let outer_first = [
+        grant(block(112), 1, 100),
+        grant(block(120), 2, 111),
+        grant(address(1), 3, 122),
+        grant(address(2), 4, 122),
+        grant(address(1 << 8), 5, 122),
+    ];
+    let table = replay(&outer_first);
+    let active = (1..6).map(|client| table.active(&key(client, IaKind::Pd, 1)).count());
+    assert!(active.eq([0, 0, 1, 1, 1]));
+    assert!(table.is_free(address(3)) && !table.is_free(address(2)));
+    assert_eq!(table.unavailable().run_count(), 2);
+}
+
+#[test]
+fn a_duid_of_any_length_is_kept() {
+    let mut table = LeaseTable::default();
+    let holder = |octet: u8, len: usize| IaKey {
+        duid: Duid::new(&vec![octet; len]).expect("1 to 130 octets"),
+        kind: IaKind::Na,
+        iaid: 1,
+    };
+    for len in 1..=130 {
+        let octet = u8::try_from(len).expect("few");
+        let state = LeaseState::Active;
+        table.apply(&change(address(7), holder(octet, len), state, 100, 10));
+        table.apply(&change(
+            address(1000 + u128::from(octet)),
+            holder(octet, len),
+            state,
+            100,
+            10,
+        ));
+    }
+    for len in 1..=130 {
+        let octet = u8::try_from(len).expect("few");
+        let lease = table
+            .get(address(1000 + u128::from(octet)))
+            .expect("a lease");
+        assert_eq!(lease.holder(), holder(octet, len));
+        let count = if len == 130 { 2 } else { 1 };
+        assert_eq!(table.active(&holder(octet, len)).count(), count);
+    }
+}
+
+#[test]
+fn a_moment_lasts_longer_than_any_clock() {
+    let mut table = LeaseTable::default();
+    let holder = key(1, IaKind::Na, 1);
+    let far = 1 << 39;
+    for (now, until) in [(far, Timestamp(far + 10)), (u64::MAX - 5, Timestamp::NEVER)] {
+        table.apply(&change(address(1), holder, LeaseState::Active, now, 10));
+        let lease = table.get(address(1)).expect("a lease");
+        assert_eq!(lease.valid_until(), until);
+    }
+}
+
 /// Everything that the table says, in an order of its own.
 fn facts(table: &LeaseTable) -> Vec<Change> {
     let mut facts: Vec<_> = table.iter().map(Lease::change).collect();
@@ -290,17 +388,22 @@ proptest! {
                     taken.insert(lease.prefix().bounds().0, lease.prefix().bounds().1);
                 }
             }
-            prop_assert_eq!(&taken, table.taken());
+            for last in 0..7 {
+                let is_taken = taken.contains(address(last).bounds().0);
+                prop_assert_eq!(table.is_free(address(last)), !is_taken);
+            }
             table.excluded().iter().for_each(|(first, last)| taken.insert(first, last));
             prop_assert_eq!(&taken, table.unavailable());
-            prop_assert_eq!(table.by_due.len(), table.len());
+            prop_assert_eq!(table.due(Timestamp::NEVER).count(), table.len());
+            let dates: Vec<_> = table.calendar.before(&table.index.slots, Timestamp::NEVER)
+                .filter_map(|slot| table.index.slots.packed(slot).map(|it| it.due())).collect();
+            prop_assert!(dates.is_sorted());
         }
-        let mut replayed = LeaseTable::default();
-        history.iter().for_each(|change| replayed.apply(change));
+        let mut replayed = replay(&history);
         replayed.expire(Timestamp(now));
         prop_assert_eq!(facts(&replayed), facts(&table));
-        let mut restated = LeaseTable::default();
-        table.iter().for_each(|lease| restated.apply(&lease.change()));
+        let restated = replay(&facts(&table));
+        prop_assert_eq!(restated.due(Timestamp::NEVER).count(), restated.len());
         prop_assert_eq!(facts(&restated), facts(&table));
         for lease in table.iter() {
             let of = |table: &LeaseTable| prefixes(table.of_binding(&lease.holder()));

@@ -9,12 +9,16 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another process has it open.
-    #[error("{} is in use{}", dir.display(), by(*.holder))]
+    #[error(
+        "{} is in use by {}; stop that one, or name another directory with --leases",
+        dir.display(),
+        by(.holder.as_ref())
+    )]
     Locked {
         /// The directory of the journal.
         dir: PathBuf,
         /// The process, if it said so.
-        holder: Option<u32>,
+        holder: Option<Holder>,
     },
     /// The file system refused something.
     #[error(transparent)]
@@ -53,8 +57,27 @@ pub enum OpenError {
     },
 }
 
-fn by(holder: Option<u32>) -> String {
-    holder.map_or_else(String::new, |pid| format!(" by process {pid}"))
+/// A process that has a journal open.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holder {
+    /// Its number, where it runs.
+    pub pid: u32,
+    /// The host that it runs on, if its number means nothing here: it is in another container, or on another host.
+    pub elsewhere: Option<String>,
+}
+
+fn by(holder: Option<&Holder>) -> String {
+    match holder {
+        None => "another process".to_owned(),
+        Some(Holder {
+            pid,
+            elsewhere: None,
+        }) => format!("process {pid}"),
+        Some(Holder {
+            pid,
+            elsewhere: Some(host),
+        }) => format!("process {pid} of another container or host, which is called {host}"),
+    }
 }
 
 /// What is wrong with a segment.

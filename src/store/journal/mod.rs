@@ -24,7 +24,7 @@ mod segment;
 #[cfg(test)]
 mod tests;
 
-pub use error::{Damage, OpenError};
+pub use error::{Damage, Holder, OpenError};
 pub use replay::{Cut, Recovery};
 
 use super::{Error, LeaseStore};
@@ -34,9 +34,9 @@ use format::FrameBuffer;
 use nix::fcntl::Flock;
 use segment::{Segment, failed};
 use std::collections::VecDeque;
-use std::fs::File;
+use std::fs::{self, File};
 use std::mem;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// When the journal asks for a restatement.
 #[derive(Clone, Copy, Debug)]
@@ -86,6 +86,14 @@ struct Older {
 }
 
 impl Journal {
+    /// Whether a directory holds a journal.
+    #[must_use]
+    pub fn is_in(dir: &Path) -> bool {
+        let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut paths = entries.map(|it| it.path());
+        paths.any(|it| Segment::number(dir, &it).is_some())
+    }
+
     /// What opening found.
     #[must_use]
     pub fn recovery(&self) -> &Recovery {

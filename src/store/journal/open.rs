@@ -1,7 +1,7 @@
 //! Opening a journal: the directory, who may use it, and where the next batch goes.
 
 use super::disk::{Disk, RealDisk};
-use super::error::OpenError;
+use super::error::{Holder, OpenError};
 use super::format::FrameBuffer;
 use super::replay::Replayed;
 use super::segment::failed;
@@ -85,15 +85,54 @@ fn lock(dir: &Path) -> Result<Flock<File>, OpenError> {
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(lock) => {
             // Nothing depends on the number, and a full disk is no reason not to start.
-            let _ = fs::write(&path, format!("{}\n", process::id()));
+            let _ = fs::write(&path, format!("{}\n{}\n", process::id(), whereabouts()));
             Ok(lock)
         }
         Err((_, Errno::EWOULDBLOCK)) => Err(OpenError::Locked {
             dir: dir.to_path_buf(),
             holder: fs::read_to_string(&path)
                 .ok()
-                .and_then(|text| text.trim().parse().ok()),
+                .and_then(|text| holder(&text, &whereabouts())),
         }),
         Err((_, errno)) => Err(failed("lock", &path)(errno.into()).into()),
+    }
+}
+
+/// Where a number of a process means something: the host, and its space of numbers. Empty without `/proc`.
+fn whereabouts() -> String {
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let numbers = fs::read_link("/proc/self/ns/pid").unwrap_or_default();
+    format!("{} {}", host.trim(), numbers.display())
+}
+
+/// Who wrote that to the file of the lock, seen from here.
+fn holder(text: &str, here: &str) -> Option<Holder> {
+    let (pid, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let there = rest.trim_end();
+    // An earlier release wrote the number alone.
+    let is_here = there.is_empty() || there == here.trim_end();
+    let host = there.split(' ').next().unwrap_or_default();
+    Some(Holder {
+        pid: pid.trim().parse().ok()?,
+        elsewhere: (!is_here).then(|| host.to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_of_elsewhere_is_told_with_its_host() {
+        let holder = |text| holder(text, "here pid:[1]");
+        let of = |pid, elsewhere: Option<&str>| {
+            let elsewhere = elsewhere.map(str::to_owned);
+            Some(Holder { pid, elsewhere })
+        };
+        assert_eq!(holder("12\n"), of(12, None));
+        assert_eq!(holder("12\nhere pid:[1]\n"), of(12, None));
+        assert_eq!(holder("1\nhere pid:[2]\n"), of(1, Some("here")));
+        assert_eq!(holder("1\nthere pid:[1]\n"), of(1, Some("there")));
+        assert_eq!(holder(""), None);
     }
 }

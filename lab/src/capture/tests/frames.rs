@@ -138,8 +138,24 @@ fn a_missing_fragment_is_said() {
 fn fragments_of_something_else_are_not_worth_a_word() {
     let whole = [&[0x14, 0xe9, 0x14, 0xe9][..], &[0; 3000]].concat();
     let pieces = fragment::split(UDP, &whole, 1);
-    let capture = opened(&raw(&[ipv6(FRAGMENT, &pieces[0])]));
-    assert!(capture.remarks.is_empty() && capture.packets.is_empty());
+    for order in [[0, 1, 2], [0, 2, 1], [1, 0, 2]] {
+        let frames = order.map(|it| ipv6(FRAGMENT, &pieces[it]));
+        let capture = opened(&raw(&frames));
+        assert_eq!(capture.remarks, [""; 0]);
+        assert!(capture.packets.is_empty());
+    }
+}
+
+#[test]
+fn a_frame_of_an_interface_that_is_not_described_is_said() {
+    let order = Order::Big;
+    let frame = ethernet(&[1, 2, 3, 4]);
+    let simple = order.block(3, &[&order.u32(frame.len())[..], &frame].concat());
+    for block in [simple, order.enhanced(7, 0, &frame, &[])] {
+        let remarks = opened(&[order.section(), block].concat()).remarks;
+        let start = "octet 28, behind frame 0: a block was passed over: ";
+        assert!(remarks[0].starts_with(start), "{remarks:?}");
+    }
 }
 
 #[test]

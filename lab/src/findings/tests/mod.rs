@@ -3,6 +3,7 @@
 mod lines;
 
 use super::*;
+use crate::capture::Capture;
 use crate::conversation;
 use lines::*;
 
@@ -263,6 +264,57 @@ fn each_rule_is_found_broken_where_it_is() {
         change(&mut lines);
         assert!(names(&lines).contains(name), "{name}: {:?}", names(&lines));
     }
+}
+
+#[test]
+fn a_renew_may_be_answered_within_its_own_timeout() {
+    let mut lines = faultless();
+    lines[RENEWED].millis = lines[RENEW].millis + 9_000;
+    assert!(names(&lines).is_empty(), "{:?}", names(&lines));
+    lines[RENEWED].millis = lines[RENEW].millis + 11_000;
+    assert_eq!(names(&lines), ["late-answer"]);
+}
+
+#[test]
+fn the_times_of_solicits_are_not_told_to_whoever_does_not_ask() {
+    let mut lines = faultless();
+    lines[REPLY].add(82, number(3600));
+    assert!(names(&lines).is_empty(), "{:?}", names(&lines));
+    lines[REPLY].add(83, number(3600));
+    assert_eq!(names(&lines), ["unrequested-option"]);
+}
+
+#[test]
+fn a_wish_for_a_length_is_no_lease_that_somebody_claims() {
+    let mut lines = faultless();
+    let wish = ia(2, 0, 0, &[prefix("::", 56, 0, 0)]);
+    let given = [prefix("2001:db8:100::", 56, 3600, 7200)];
+    lines[RENEW].add(25, wish);
+    lines[RENEWED].add(25, ia(2, 1800, 2880, &given));
+    assert!(names(&lines).is_empty(), "{:?}", names(&lines));
+}
+
+#[test]
+fn a_lease_may_be_another_ones_on_another_link() {
+    let mut lines = faultless();
+    lines.truncate(4);
+    let mut others = lines.clone();
+    for line in &mut others {
+        line.millis += 10_000;
+        line.xid += 10;
+        line.set(1, OTHER);
+    }
+    lines.extend(others);
+    let mut capture = capture(&lines);
+    let names = |capture: &Capture| -> Vec<_> {
+        let found = find(&conversation::sort(capture)).into_iter();
+        found.map(|it| it.rule.name).collect()
+    };
+    assert!(names(&capture).contains(&"lease-given-twice"));
+    for packet in &mut capture.packets[4..] {
+        packet.link = "vlan 7".into();
+    }
+    assert!(names(&capture).is_empty(), "{:?}", names(&capture));
 }
 
 #[test]

@@ -228,6 +228,74 @@ fn the_server_is_on_the_links_of_agents_and_of_confirmed_addresses_only() {
 }
 
 #[test]
+fn prefixes_that_are_made_up_overlap_with_none() {
+    let client = |number: u8, inside: &[Vec<u8>]| {
+        let id = option(1, &[0, 3, 0, 1, 2, 0, 0, 0, 0, number]);
+        let octets = [&[1, 0, 0, number][..], &id, &ia(25, inside)].concat();
+        ("[fe80::c1]:546", "[ff02::1:2]:547", octets)
+    };
+    let wish = |length| [prefix("::", length, 0, 0)];
+    let said = dialogue(&[
+        client(1, &wish(60)),
+        client(2, &wish(48)),
+        client(3, &wish(64)),
+        client(4, &[]),
+        client(5, &wish(48)),
+    ]);
+    let lines = lines(&said);
+    let prefixes: Vec<_> = lines
+        .iter()
+        .filter_map(|it| it.trim().strip_prefix("prefix ")?.split(' ').next())
+        .collect();
+    assert_eq!(
+        prefixes,
+        [
+            "2001:db8:d00::/60",
+            "2001:db8:d01::/48",
+            "2001:db8:d02::/64",
+            "2001:db8:d02:100::/56",
+            "2001:db8:d03::/48"
+        ]
+    );
+}
+
+/// Thousands of clients of one kind, which want one name: where each is looked for among all, nobody sees the end of it.
+#[test]
+fn a_capture_of_thousands_of_clients_is_read_as_one_of_a_few_is() {
+    const CLIENTS: u16 = 5_000;
+    let class = option(
+        16,
+        &[&[0, 0, 1, 55, 0, 8][..], b"MSFT 5.0".as_slice()].concat(),
+    );
+    let server = option(2, &[0, 3, 0, 1, 9, 9, 9, 9, 9, 9]);
+    let mut said = Vec::new();
+    for number in 0..CLIENTS {
+        let [high, low] = number.to_be_bytes();
+        let id = option(1, &[0, 3, 0, 1, 2, 0, 0, 0, high, low]);
+        let lease = address(&format!("2001:db8::1:{number:x}"), 3600, 7200);
+        for (kind, inside) in [
+            (1, vec![]),
+            (2, vec![lease.clone()]),
+            (3, vec![]),
+            (7, vec![lease]),
+        ] {
+            let head = [kind, 0, high, low];
+            let octets = [&head[..], &id, &server, &class, &ia(3, &inside)].concat();
+            said.push(match kind {
+                2 | 7 => ("[fe80::1]:547", "[fe80::c1]:546", octets),
+                _ => ("[fe80::c1]:546", "[ff02::1:2]:547", octets),
+            });
+        }
+    }
+    let dialogue = dialogue(&said);
+    let guess = guess(&dialogue, "x");
+    assert_eq!(dialogue.clients.len(), usize::from(CLIENTS));
+    assert_eq!(dialogue.clients[4_999].name, "windows-5000");
+    assert!(dialogue.turns.iter().all(|it| it.answers.len() == 1));
+    assert_eq!(guess.config.matches("address 2001:db8::1:").count(), 5_000);
+}
+
+#[test]
 fn a_line_that_the_server_refuses_becomes_a_comment() {
     let guess = Guess {
         config: "option domain-name \"a..b\";\noption refreshtime 700;\n".into(),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{path, recorded};
 use crate::capture;
-use crate::replay::command::{Place, ReplayArguments, run};
+use crate::replay::command::{Place, ReplayArguments, Timing, run};
 use crate::replay::reason::Class;
 use crate::status::{BAD_INPUT, FAILED, PASSED};
 
@@ -16,6 +16,8 @@ fn arguments(file: PathBuf) -> ReplayArguments {
         guess: true,
         rig: Place::Sim,
         server: None,
+        against: None,
+        keep: false,
         timing: None,
         client: None,
         accept: Vec::new(),
@@ -54,6 +56,42 @@ fn a_recording_is_replayed_octet_for_octet_unless_a_configuration_is_given() {
     assert_eq!((status, err.as_str()), (PASSED, ""));
     assert!(out.contains("octet for octet, on sim\n"), "{out}");
     assert!(out.ends_with("every answer is the recorded one\n"), "{out}");
+}
+
+#[test]
+fn what_octets_cannot_heed_is_refused() {
+    let exactly = || ReplayArguments {
+        guess: false,
+        ..arguments(path())
+    };
+    for (arguments, option) in [
+        (
+            ReplayArguments {
+                client: Some("x".into()),
+                ..exactly()
+            },
+            "--client",
+        ),
+        (
+            ReplayArguments {
+                timing: Some(Timing::Fastest),
+                ..exactly()
+            },
+            "--timing",
+        ),
+        (
+            ReplayArguments {
+                accept: vec![Class::Rfc],
+                ..exactly()
+            },
+            "--accept",
+        ),
+    ] {
+        let (status, out, err) = ran(&arguments);
+        assert_eq!((status, out.as_str()), (BAD_INPUT, ""));
+        let start = format!("dhcp6lab: {option} does not go with a recording");
+        assert!(err.starts_with(&start), "{err}");
+    }
 }
 
 #[test]

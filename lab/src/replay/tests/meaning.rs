@@ -121,7 +121,7 @@ fn a_status_may_stand_in_the_message_or_in_the_ia() {
         .into_iter()
         .map(|it| it.1)
         .collect();
-    assert_eq!(classes, [Class::Rfc, Class::Rfc]);
+    assert_eq!(classes, [Class::Rfc]);
 }
 
 #[test]
@@ -222,4 +222,24 @@ fn the_case_of_names_means_nothing() {
     let name = |text: &[u8]| [option(24, text)];
     assert_eq!(differing(&name(b"\x01A\0"), &name(b"\x01a\0")), []);
     assert_eq!(differing(&name(b"\x01A\0"), &name(b"\x01b\0")).len(), 1);
+}
+
+#[test]
+fn a_status_that_one_server_says_elsewhere_is_one_difference() {
+    let top = |class| vec![("status-code".to_owned(), class)];
+    // For the whole message, and in the IA.
+    let (whole, inside) = ([status(3), ia(0, 0, &[])], [ia(0, 0, &[status(3)])]);
+    assert_eq!(differing(&whole, &inside), top(Class::Rfc));
+    assert_eq!(differing(&inside, &whole), top(Class::Rfc));
+    // In both places on one side.
+    let both = [status(2), ia(0, 0, &[status(2)])];
+    assert_eq!(
+        differing(&both, &[ia(0, 0, &[])]),
+        top(Class::Configuration)
+    );
+    // An IA that only repeats what the message says.
+    assert_eq!(differing(&[status(3)], &inside), top(Class::Rfc));
+    // What is another thing is another difference.
+    let other = [status(3), ia(0, 0, &[status(2)])];
+    assert_eq!(differing(&other, &[ia(0, 0, &[])]).len(), 2);
 }

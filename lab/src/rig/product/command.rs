@@ -5,18 +5,20 @@ use std::ffi::OsString;
 use crate::rig::product::adapter::{Adapter, Deed, Ending, Files, Home, Order, Post, Told};
 use crate::rig::product::{NotExpressible, Scene};
 use crate::rig::{INTERFACE, RigError};
+use crate::shell::quoted;
 
 #[derive(Debug)]
 pub(super) struct AnyCommand;
 
-/// What `--server-command` may say in braces, and what stands for it.
+/// What `--server-command` may say in braces, and what stands for it: words of a shell, whatever is in the names of
+/// folders.
 pub(in crate::rig) fn filled(line: &str, files: Files<'_>) -> String {
-    let path = |name: &str| files.at(name).display().to_string();
+    let path = |name: &str| quoted(&files.at(name).display().to_string());
     line.replace("{config}", &path(AnyCommand.config_file()))
         .replace("{interface}", INTERFACE)
         .replace("{duid}", &path("dhcp6s_duid"))
-        .replace("{leases}", &files.leases.display().to_string())
-        .replace("{folder}", &files.folder.display().to_string())
+        .replace("{leases}", &quoted(&files.leases.display().to_string()))
+        .replace("{folder}", &quoted(&files.folder.display().to_string()))
 }
 
 impl Adapter for AnyCommand {
@@ -84,6 +86,18 @@ mod tests {
         assert_eq!(
             filled("prog -c {config} {interface} --db={leases}/db", files),
             "prog -c /tmp/x/dhcp6s.conf eth0 --db=/tmp/x/disk/leases/db"
+        );
+    }
+
+    #[test]
+    fn a_folder_with_any_name_stays_one_word() {
+        let files = Files {
+            folder: Path::new("/tmp/it's; rm x"),
+            leases: Path::new("/tmp/my leases"),
+        };
+        assert_eq!(
+            filled("prog -c {config} {leases}/db", files),
+            r"prog -c '/tmp/it'\''s; rm x/dhcp6s.conf' '/tmp/my leases'/db"
         );
     }
 }

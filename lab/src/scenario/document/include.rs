@@ -13,6 +13,8 @@ pub(in crate::scenario) type Reading<'a> = &'a dyn Fn(&Path) -> Result<String, S
 const OWN: &[&str] = &["why", "rfc", "covers", "differs", "for", "seed"];
 /// How many files may be open at once.
 const DEPTH_MAX: usize = 16;
+/// How many files may be joined, each as often as it is included: a few that include each other twice are thousands.
+const FILES_MAX: usize = 256;
 
 /// The document with everything in it that it names.
 ///
@@ -23,6 +25,7 @@ pub(in crate::scenario) fn resolve(root: Node, read: Reading<'_>) -> Result<Node
     let mut joiner = Joiner {
         reading: read,
         open: vec![plain(&path)],
+        joined: 0,
     };
     let Content::Map(entries) = root.content else {
         return Ok(root);
@@ -39,6 +42,8 @@ struct Joiner<'a> {
     reading: Reading<'a>,
     /// The files that lead to where we are.
     open: Vec<PathBuf>,
+    /// How many files were joined.
+    joined: usize,
 }
 
 impl Joiner<'_> {
@@ -83,6 +88,13 @@ impl Joiner<'_> {
                 &file.place,
                 "too many includes within each other",
             ));
+        }
+        self.joined += 1;
+        if self.joined > FILES_MAX {
+            let reason = format!(
+                "this is one include more than {FILES_MAX}: a scenario has to do with fewer"
+            );
+            return Err(Fault::at(&file.place, reason));
         }
         let text = self.text(file, &path)?;
         let node = read(&path, &text)?;
@@ -342,6 +354,26 @@ mod tests {
             refusal("include: ../a/pools.yaml\nclients: { first: {} }\n"),
             "t/x.yaml:2:12: `first` stands twice: here and at a/pools.yaml:2:12"
         );
+    }
+
+    #[test]
+    fn few_files_cannot_become_very_many() {
+        let reading = |path: &Path| {
+            let name = path.file_stem().and_then(|it| it.to_str());
+            let depth: usize = name.and_then(|it| it.parse().ok()).expect("a number");
+            Ok(match depth {
+                0 => "steps: []\n".to_owned(),
+                _ => format!("include: [{0}.yaml, {0}.yaml]\n", depth - 1),
+            })
+        };
+        let joined = |text: &str| {
+            let root = read(Path::new("x.yaml"), text).expect("YAML");
+            resolve(root, &reading)
+        };
+        joined("include: 7.yaml\n").expect("255 files are fine");
+        let refusal = joined("include: 8.yaml\n").expect_err("511 are not");
+        let text = refusal.to_string();
+        assert!(text.contains("one include more than 256"), "{text}");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! A YAML file as a tree whose every part knows its place, so that a mistake can be told with file, line and
 //! column, wherever it comes from: the file itself, an include, or a parameter of a loop.
 //!
-//! `read` makes the tree of a text, `include` joins trees, `fill` puts values in the place of `$names`, and
+//! `read` makes the tree of a text, `mistake` says what is wrong with one that has none, `include` joins trees, `fill` puts values in the place of `$names`, and
 //! `deserialize` lets serde read from what comes out.
 
 mod deserialize;
 mod fill;
 mod include;
+mod mistake;
 mod read;
 
 use std::fmt;

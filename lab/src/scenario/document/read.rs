@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::{Content, Fault, Node, Place, Scalar};
+use super::{Content, Fault, Node, Place, Scalar, mistake};
 
 /// The most parts that a document has once its aliases are opened.
 const NODES_MAX: usize = 200_000;
@@ -20,6 +20,7 @@ const DEPTH_MAX: usize = 64;
 pub(crate) fn read(path: &Path, text: &str) -> Result<Node, Fault> {
     let mut reader = Reader {
         file: path.into(),
+        text,
         parser: Parser::new_from_str(text),
         anchors: HashMap::new(),
         nodes: 0,
@@ -29,6 +30,7 @@ pub(crate) fn read(path: &Path, text: &str) -> Result<Node, Fault> {
 
 struct Reader<'a> {
     file: Arc<Path>,
+    text: &'a str,
     parser: Parser<'a, saphyr_parser::StrInput<'a>>,
     /// What aliases stand for, and how many parts that has.
     anchors: HashMap<usize, (Node, usize)>,
@@ -40,13 +42,14 @@ impl<'a> Reader<'a> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => Ok((event, self.place(span))),
             Some(Err(error)) => {
-                let marker = error.marker();
+                let (line, column) = (error.marker().line(), error.marker().col() + 1);
+                let mistake = mistake::explain(self.text, line, column, error.info());
                 let place = Place {
                     file: Arc::clone(&self.file),
-                    line: marker.line(),
-                    column: marker.col() + 1,
+                    line: mistake.line,
+                    column: mistake.column,
                 };
-                Err(Fault::at(&place, error.info()))
+                Err(Fault::at(&place, mistake.reason))
             }
             None => Err(Fault::at(&self.beginning(), "the file ends too early")),
         }

@@ -87,7 +87,7 @@ fn a_journal_that_is_open_cannot_be_opened_again() {
     let (journal, _) = open(dir.path()).expect("a new journal");
     let error = open(dir.path()).expect_err("in use");
     let text = format!(
-        "{} is in use by process {}",
+        "{} is in use by process {}; stop that one, or name another directory with --leases",
         dir.path().display(),
         std::process::id()
     );
