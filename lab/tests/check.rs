@@ -254,7 +254,7 @@ fn what_is_no_configuration_is_refused_in_a_few_lines() {
     fs::create_dir(path).expect("a folder");
     for (folder, part) in [
         (large, "is larger than 67108864 octets"),
-        (directory, "cannot be read"),
+        (directory, "is a directory"),
     ] {
         let said = folder.check(&[]);
         assert_eq!((said.status, said.stdout.as_str()), (Some(1), ""));

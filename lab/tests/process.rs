@@ -131,7 +131,7 @@ fn of_two_verbosities_the_last_one_counts(
         return;
     }
     let mut machine = Machine::new();
-    machine.write(CONFIG, b"");
+    machine.write(CONFIG, b"# Nothing.\n");
     for (line, debugs) in [
         ("-D -d", false),
         ("-d -D", true),
@@ -181,7 +181,7 @@ fn duid_files_lead_to_the_same_as_with_the_original_or_differ_as_listed() {
         return;
     }
     let mut machine = Machine::new();
-    machine.write(CONFIG, b"");
+    machine.write(CONFIG, b"# Nothing.\n");
     for (what, file, theirs, ours) in duid_files() {
         for (program, expected) in [(PathBuf::from(ORIGINAL.0), theirs), (server::path(), ours)] {
             machine.write(DUID, &file);
@@ -202,7 +202,7 @@ fn a_new_duid_is_the_one_that_the_original_would_make() {
         return;
     }
     let mut machine = Machine::new();
-    machine.write(CONFIG, b"");
+    machine.write(CONFIG, b"# Nothing.\n");
     let [theirs, ours] = [PathBuf::from(ORIGINAL.0), server::path()].map(|program| {
         machine
             .namespace
@@ -235,7 +235,7 @@ fn a_duid_file_that_cannot_be_read_is_no_reason_for_another_identity(
         return;
     }
     let mut machine = Machine::new();
-    machine.write(CONFIG, b"");
+    machine.write(CONFIG, b"# Nothing.\n");
     let before = machine.read(DUID);
     let write_only = || fs::set_permissions(DUID, fs::Permissions::from_mode(0o200));
     machine.namespace.run(write_only).expect("a mode");
@@ -256,7 +256,7 @@ fn dns_servers_of_the_command_line_are_announced() {
         return;
     }
     let mut machine = Machine::new();
-    machine.write(CONFIG, b"");
+    machine.write(CONFIG, b"# Nothing.\n");
     let mut command = command(&server::path(), "-f -k /dev/null -n 2001:db8::5 eth0");
     command.stderr(Stdio::piped());
     let mut process = machine.namespace.spawn(command).expect("it starts");
@@ -316,7 +316,7 @@ fn a_failure_in_the_background_is_seen_by_whoever_started_the_server() {
     }
     for (program, expected) in [(PathBuf::from(ORIGINAL.0), 0), (server::path(), 1)] {
         let mut machine = Machine::new();
-        machine.write(CONFIG, b"");
+        machine.write(CONFIG, b"# Nothing.\n");
         machine.write(DUID, b"");
         let (fate, _) = fate_of(&mut machine, command(&program, "-k /dev/null eth0"));
         assert_eq!(fate, Ended(expected));
@@ -332,7 +332,7 @@ fn a_stale_pid_file_is_no_obstacle_and_a_missing_folder_is_a_warning() {
         return;
     }
     let mut machine = Machine::new();
-    machine.write(CONFIG, b"");
+    machine.write(CONFIG, b"# Nothing.\n");
     machine.write(PID, b"1\n");
     let (fate, said) = fate_of(
         &mut machine,
