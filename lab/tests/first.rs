@@ -142,7 +142,8 @@ fn a_signal_from_inside_ends_process_1(#[case] signal: &str) {
     let Some(bench) = Bench::new() else { return };
     let first = bench.start(&["-f"]);
     let kill = bench.inside(&first, &format!("kill -{signal} 1"));
-    bench.namespace.command(kill).expect("it is sent");
+    // With process 1 the kernel ends all others, so this one may not come to its end.
+    drop(bench.namespace.command(kill));
     assert_eq!(first.ended(), Some(0));
     assert!(!bench.path("pid").exists());
 }

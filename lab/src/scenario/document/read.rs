@@ -198,7 +198,7 @@ mod tests {
             refusal("a: 1\n---\nb: 2\n"),
             "x.yaml:3:1: a second document: make it another file"
         );
-        assert!(refusal("a: [1\nb: 2\n").starts_with("x.yaml:2:"));
+        assert!(refusal("a: [1\nb: 2\n").starts_with("x.yaml:1:4: this `[` is not closed"));
         assert!(refusal("a: *nowhere\n").starts_with("x.yaml:1:"));
     }
 
