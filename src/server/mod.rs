@@ -198,6 +198,10 @@ impl Server {
         let doors = served.iter_mut().map(|it| it.door.take());
         let doors: Vec<_> = doors.map(|it| it.and_then(awaited)).collect();
         let mut reload = Reload::new(Arc::clone(&reading.read));
+        // The configuration was read before anybody listened.
+        if (reading.is_outdated)() {
+            reload.start();
+        }
         let mut readiness = Readiness::new(when, ready);
         readiness.look(&served);
         let mut outcome = Ok(());

@@ -114,10 +114,8 @@ impl Served {
                         "{name} is called {called} now; it is served as {name} all the same"
                     );
                 }
-                Step::Addresses(link) => {
-                    readdressed = true;
-                    self.order(Order::Addresses(link));
-                }
+                Step::Addresses(link) => self.order(Order::Addresses(link)),
+                Step::Readdressed => readdressed = true,
             }
         }
         let refused = self.bind();

@@ -3,6 +3,7 @@
 use super::message::Message;
 use super::table::{Condition, Table};
 use crate::engine::Link;
+use crate::unconfigured::OwnAddress;
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -15,6 +16,8 @@ pub(crate) enum Step {
     Renamed(String),
     /// It has other addresses than before.
     Addresses(Link),
+    /// Something about its addresses has changed, be it that one is deprecated now.
+    Readdressed,
 }
 
 /// Follows the interface that has, or had, the name that the operator gave.
@@ -26,6 +29,7 @@ pub(crate) struct Follower {
     /// What the kernel called it last.
     called: String,
     link: Link,
+    own: Vec<OwnAddress>,
 }
 
 impl Follower {
@@ -39,6 +43,7 @@ impl Follower {
             index: None,
             called: String::new(),
             link,
+            own: Vec::new(),
         }
     }
 
@@ -65,6 +70,8 @@ impl Follower {
             && self.index == Some(*index)
         {
             self.index = None;
+            // What it has when it is back is news, even if it is the same.
+            self.own.clear();
             steps.push(Step::Detach);
         }
         match self.index {
@@ -97,6 +104,11 @@ impl Follower {
         {
             self.link = link.clone();
             steps.push(Step::Addresses(link));
+        }
+        let own = table.own(index);
+        if own != self.own {
+            self.own = own;
+            steps.push(Step::Readdressed);
         }
     }
 

@@ -68,7 +68,9 @@ impl World {
                     assert_eq!(self.attached.replace(*index), None, "attached twice")
                 }
                 Step::Detach => assert!(self.attached.take().is_some(), "detached twice"),
-                Step::Renamed(_) | Step::Addresses(_) => assert!(self.attached.is_some()),
+                Step::Renamed(_) | Step::Addresses(_) | Step::Readdressed => {
+                    assert!(self.attached.is_some());
+                }
             }
         }
         assert_eq!(self.attached, self.follower.index());
@@ -275,6 +277,32 @@ fn an_alternative_name_is_a_name_and_comes_second() {
         table.apply(message);
     }
     assert_eq!(table.index("eth0"), Some(3));
+}
+
+#[test]
+fn an_address_that_is_deprecated_is_news_although_the_server_keeps_it() {
+    let mut world = World::new();
+    let usable = address(2, GLOBAL, State::Usable);
+    world.hear_all(&[up(2, true), address(2, LINK_LOCAL, State::Usable)]);
+    world.hear(&usable);
+    let in_use = |world: &World| {
+        let own = world.table.own(2);
+        own.iter().any(|it| it.address == GLOBAL && it.in_use)
+    };
+    assert!(in_use(&world));
+    assert_eq!(world.hear(&usable).0, []);
+    let Message::Address(_, mut told) = usable else {
+        panic!("an address")
+    };
+    told.deprecated = true;
+    let (steps, _) = world.hear(&Message::Address(2, told));
+    assert_eq!(steps, [Step::Readdressed]);
+    assert!(!in_use(&world));
+    // What an interface has when it is back may be news to others.
+    world.hear(&Message::LinkGone(2));
+    world.hear(&up(2, true));
+    let (steps, _) = world.hear(&Message::Address(2, told));
+    assert!(steps.contains(&Step::Readdressed), "{steps:?}");
 }
 
 #[test]
