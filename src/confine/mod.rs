@@ -7,12 +7,12 @@
 //!    the control port, port 547, the syslog and the pid file are open, and the time zone is known.
 //! 2. No new privileges: no program that this process could become has more than it has. Landlock and seccomp take
 //!    this for granted.
-//! 3. [`capabilities`]: all but CAP_NET_BIND_SERVICE, which is in use when an interface comes back and port 547 is
+//! 3. `capabilities`: all but CAP_NET_BIND_SERVICE, which is in use when an interface comes back and port 547 is
 //!    taken there again. First the sets that only matter to other programs, for that takes a capability itself.
-//! 4. [`files`], by Landlock: reads below the folders that the configuration came from, for the next reload; writes in
+//! 4. `files`, by Landlock: reads below the folders that the configuration came from, for the next reload; writes in
 //!    the folder of the leases. No TCP either way, no signal to other processes. Opens those folders, so it comes
 //!    before the calls are filtered; and after the capabilities, for which it makes no difference.
-//! 5. [`calls`], by seccomp: the system calls that a server makes, and no others: no program is started, no process
+//! 5. `calls`, by seccomp: the system calls that a server makes, and no others: no program is started, no process
 //!    forked, nothing mounted or traced. Last, for all of the above are system calls that are not among them.
 //!
 //! It is done while the process has one thread; those that it starts later have no more than this one. What the kernel

@@ -1,4 +1,7 @@
 //! Word to a service manager (sd_notify(3)): that the server is ready, what it waits for, and that it ends.
+//!
+//! The crate `sd-notify` knows no abstract sockets, opens a new socket for each word, and waits for a manager that does
+//! not listen.
 
 use std::env;
 use std::ffi::OsStr;
