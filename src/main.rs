@@ -214,6 +214,7 @@ fn build(arguments: &Arguments, config: &Config) -> Result<Built, Box<dyn Error>
         let engine = Engine::new(duid, secret, config.clone(), link, table);
         parts.push((engine, store));
     }
+    server::reconcile(&mut parts);
     Ok((server, control, parts))
 }
 

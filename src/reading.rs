@@ -10,7 +10,7 @@ use crate::config::{self, Config, Diagnostic, Sources};
 use crate::diagnostics;
 use crate::server::links;
 use crate::surroundings::{self, Subnets};
-use crate::unconfigured::{PoolWish, Unconfigured};
+use crate::unconfigured::{PoolWish, Resolvers, Unconfigured};
 use jiff::tz::TimeZone;
 use std::fs::File;
 use std::io;
@@ -51,6 +51,8 @@ pub struct Reading {
     files: Mutex<Vec<String>>,
     /// The prefixes of the interfaces that it is made of; `None` if it does not depend on any.
     subnets: Mutex<Option<Subnets>>,
+    /// The resolvers that were last known.
+    resolvers: Mutex<Option<Resolvers>>,
     /// The folders below which files can be read, if that does not go everywhere.
     readable: Option<Vec<PathBuf>>,
 }
@@ -68,6 +70,7 @@ impl Reading {
             zone: TimeZone::system(),
             files: Mutex::default(),
             subnets: Mutex::default(),
+            resolvers: Mutex::default(),
             readable: None,
         }
     }
@@ -127,12 +130,14 @@ impl Reading {
     #[must_use]
     pub fn is_outdated(&self) -> bool {
         let subnets = self.subnets.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = || surroundings::links_of(&self.arguments.interfaces);
-        subnets.as_ref().is_some_and(|before| *before != now())
+        let now = |before| surroundings::links_since(Some(before), &self.arguments.interfaces);
+        subnets
+            .as_ref()
+            .is_some_and(|before| *before != now(before))
     }
 
     /// What is served without a configuration file; `None` if there is one.
-    fn without_file(&self, again: bool) -> Result<Option<Unconfigured>, String> {
+    fn without_file(&self, again: bool, subnets: &Subnets) -> Result<Option<Unconfigured>, String> {
         let path = self.arguments.config_file();
         let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         // One that was there is about to be replaced, or was removed by accident.
@@ -140,18 +145,26 @@ impl Reading {
             return Ok(None);
         }
         drop(files);
-        surroundings::unconfigured(&self.arguments, Path::new(path), again)
+        let mut last = self
+            .resolvers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        surroundings::unconfigured(&self.arguments, Path::new(path), subnets, &mut last)
     }
 
     fn read(&self, again: bool) -> Result<(Config, Findings), Findings> {
         let served = &self.arguments.interfaces;
         let follows = self.arguments.pool == Some(PoolWish::Auto);
         // Looked at first: what changes meanwhile is noticed later.
-        let subnets = follows.then(|| surroundings::links_of(served));
-        let made = self.without_file(again).map_err(|mistake| Findings {
-            beside: vec![mistake],
-            ..Findings::default()
-        })?;
+        let before = self.subnets.lock().unwrap_or_else(PoisonError::into_inner);
+        let subnets = surroundings::links_since(before.as_ref(), served);
+        drop(before);
+        let made = self
+            .without_file(again, &subnets)
+            .map_err(|mistake| Findings {
+                beside: vec![mistake],
+                ..Findings::default()
+            })?;
         let path = match &made {
             Some(_) => NO_FILE,
             None => self.arguments.config_file(),
@@ -201,7 +214,7 @@ impl Reading {
         }
         *last = loaded.files;
         drop(last);
-        *self.subnets.lock().unwrap_or_else(PoisonError::into_inner) = subnets;
+        *self.subnets.lock().unwrap_or_else(PoisonError::into_inner) = follows.then_some(subnets);
         Ok((config, findings))
     }
 

@@ -25,14 +25,16 @@ pub const RESOLVERS: [&str; 2] = [RESOLV_CONF, RESOLVED_CONF];
 pub type Subnets = Vec<(String, Vec<Prefix>)>;
 
 /// What a server does if there is no configuration file at that path, which the command line does not name; `None` if
-/// there is one, or if the command line names one.
+/// there is one, or if the command line names one. Addresses are given from `subnets`; `last` are the resolvers that were
+/// last known: a file that was replaced since the server gave up its rights may be out of its reach.
 ///
 /// # Errors
 /// The command line asks for what cannot be, in one line with the remedy.
 pub fn unconfigured(
     arguments: &Arguments,
     path: &Path,
-    again: bool,
+    subnets: &Subnets,
+    last: &mut Option<Resolvers>,
 ) -> Result<Option<Unconfigured>, String> {
     let wishes = arguments.wishes();
     if let Some(file) = &arguments.config {
@@ -70,16 +72,21 @@ pub fn unconfigured(
         }
         _ => {}
     }
-    let (resolv_conf, resolvers) = resolvers(interfaces);
+    let (resolv_conf, mut resolvers) = resolvers(interfaces);
     let is_denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
-    if again && resolvers.as_ref().is_err_and(is_denied) {
-        return Err(format!(
-            "{resolv_conf} is another file than at the start, which this server may not read; restart it"
-        ));
+    if resolvers.as_ref().is_err_and(is_denied)
+        && let Some(last) = last.clone()
+    {
+        tracing::warn!(
+            "{resolv_conf} is another file than at the start, which this server may not read: going on with what was in \
+             it; restart to take over what is in it now"
+        );
+        resolvers = Ok(last);
     }
+    *last = resolvers.as_ref().ok().cloned();
     let resolvers = resolvers.as_ref().map_err(ToString::to_string);
     Ok(Some(make(&Known {
-        links: &links_of(interfaces),
+        links: subnets,
         pool: arguments.pool,
         pd: arguments.pd,
         dns_servers: &arguments.dns_servers,
@@ -97,6 +104,19 @@ pub fn links_of(interfaces: &[String]) -> Subnets {
         (name.clone(), subnets(&own))
     };
     interfaces.iter().map(of).collect()
+}
+
+/// The same, with those that an interface had `before` where it has none now: while it is down it has no addresses, and
+/// when it is up again it has those of before for a while not yet. What clients hold must not be taken from them for that.
+#[must_use]
+pub fn links_since(before: Option<&Subnets>, interfaces: &[String]) -> Subnets {
+    let mut links = links_of(interfaces);
+    let lost = links.iter_mut().filter(|(_, subnets)| subnets.is_empty());
+    for (name, subnets) in lost {
+        let known = before.into_iter().flatten().find(|it| it.0 == *name);
+        *subnets = known.map(|it| it.1.clone()).unwrap_or_default();
+    }
+    links
 }
 
 fn is_missing(path: &Path) -> bool {

@@ -26,7 +26,8 @@ use std::process::ExitCode;
 pub fn run(arguments: &Arguments) -> ExitCode {
     let mut tally = Tally::default();
     let file = arguments.config_file();
-    let made = match surroundings::unconfigured(arguments, Path::new(file), false) {
+    let subnets = surroundings::links_of(&arguments.interfaces);
+    let made = match surroundings::unconfigured(arguments, Path::new(file), &subnets, &mut None) {
         Ok(made) => made,
         Err(mistake) => {
             tally.complain(Severity::Error, &mistake);

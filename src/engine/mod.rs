@@ -13,6 +13,7 @@ mod admit;
 mod answer;
 mod assign;
 mod authenticate;
+mod claims;
 mod confirm;
 mod decline;
 mod draft;

@@ -425,3 +425,51 @@ mod authentication {
         }
     }
 }
+
+/// What clients hold here, and what another interface does not give anybody because of that.
+#[test]
+fn what_a_client_of_another_interface_holds_is_given_to_nobody_before_it_is_over() {
+    const POOLS: &str = "pool p { range 2001:db8:1::10 to 2001:db8:1::10; };
+        pool q { range 2001:db8:2::10 to 2001:db8:2::10; };";
+    let on = |eth0, eth1, hosts: &str| {
+        format!(
+            "{POOLS} interface eth0 {{ address-pool {eth0} 100 200; }};
+             interface eth1 {{ address-pool {eth1} 100 200; }}; {hosts}"
+        )
+    };
+    let holder = IaKey {
+        duid: Duid::new(&[0, 3, 0, 1, 2, 1]).expect("a DUID"),
+        kind: IaKind::Na,
+        iaid: 1,
+    };
+    let held = |address: &str| Change {
+        prefix: Prefix::host(ip(address)),
+        holder,
+        state: LeaseState::Active,
+        changed: Timestamp(1000),
+        preferred_until: Timestamp(1100),
+        valid_until: Timestamp(1200),
+    };
+    let host = |client: u8, address: &str| {
+        format!("host h {{ duid 00:03:00:01:02:0{client}; address {address} 100 200; }};")
+    };
+    let of = |config: &str, address: &str| engine(config, &[held(address)]).claims();
+    let held_there = "2001:db8:1::10";
+    // Its own pool gives it to nobody else, and what is reserved for its holder is no business of others.
+    assert_eq!(of(&on("p", "q", ""), held_there), []);
+    assert_eq!(of(&on("q", "p", &host(1, held_there)), held_there), []);
+    assert_eq!(
+        of(&on("p", "q", &host(2, held_there)), held_there),
+        [held(held_there)]
+    );
+
+    // The pools were exchanged: eth0, on which `other` serves here, gets the pool that eth1 had.
+    let claims = of(&on("q", "p", ""), held_there);
+    assert_eq!(claims, [held(held_there)]);
+    let mut other = engine(&on("p", "q", ""), &[]);
+    other.respect(&claims);
+    let solicit = message(9, MessageType::SOLICIT, &[ip(held_there)]);
+    let offered = |other: &mut Engine, now| ask(other, now, &solicit).expect("an offer").addresses;
+    assert_eq!(offered(&mut other, 1200), []);
+    assert_eq!(offered(&mut other, 1201), [(ip(held_there), 200)]);
+}

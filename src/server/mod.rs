@@ -30,7 +30,7 @@ mod socket;
 use crate::config::Config;
 use crate::control::{self, Command};
 use crate::engine::{Engine, Link};
-use crate::lease::Timestamp;
+use crate::lease::{Change, Timestamp};
 use crate::store::{self, LeaseStore};
 use links::{Condition, Watch};
 use readiness::Readiness;
@@ -42,16 +42,20 @@ use std::future::poll_fn;
 use std::io;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::io::unix::AsyncFd;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
+use tokio::sync::oneshot::channel;
 use tokio::task::JoinSet;
 
 pub use readiness::When;
 pub use reload::{ReadConfig, Reading};
 pub use socket::Error as SocketError;
+
+/// How long a port that somebody else has is left alone before it is tried again.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// Why the server cannot start or go on.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +210,7 @@ impl Server {
         readiness.look(&served);
         let mut outcome = Ok(());
         loop {
+            let refused = served.iter().any(Served::is_refused);
             tokio::select! {
                 _ = terminate.recv() => {
                     told_to_end(SignalKind::terminate());
@@ -232,7 +237,7 @@ impl Server {
                 },
                 config = reload.next() => {
                     if let Some(config) = config {
-                        configure(&served, &Arc::new(config));
+                        configure(&served, &Arc::new(config)).await;
                     }
                 }
                 changed = changes.next(&mut served) => {
@@ -242,6 +247,10 @@ impl Server {
                         tracing::info!("the addresses have changed, and with them what is given");
                         reload.start();
                     }
+                }
+                () = retry(refused) => {
+                    changes.try_again(&mut served);
+                    readiness.look(&served);
                 }
                 (place, stream) = visitor(&doors) => {
                     if let Some(served) = served.get(place) {
@@ -265,10 +274,39 @@ impl Server {
     }
 }
 
-/// Puts a configuration in force on every interface.
-fn configure(served: &[Served], config: &Arc<Config>) {
-    for served in served {
-        served.order(Order::Configure(Arc::clone(config)));
+/// Has nobody given what a client of another interface holds.
+pub fn reconcile(parts: &mut [Parts]) {
+    let claims: Vec<Vec<Change>> = match parts {
+        [_, _, ..] => parts.iter().map(|(engine, _)| engine.claims()).collect(),
+        _ => return,
+    };
+    for (place, (engine, _)) in parts.iter_mut().enumerate() {
+        let others = claims.iter().enumerate().filter(|(of, _)| *of != place);
+        others.for_each(|(_, claims)| engine.respect(claims));
+    }
+}
+
+/// Puts a configuration in force on every interface. What clients of one hold, and another may give now, is kept
+/// from it: all of them have the new configuration, and give by it nothing more, before any goes on.
+async fn configure(served: &[Served], config: &Arc<Config>) {
+    let mut answers = Vec::new();
+    for it in served {
+        let (others, answer) = channel();
+        let others = (served.len() > 1).then_some(others);
+        it.order(Order::Configure(Arc::clone(config), others));
+        answers.push(answer);
+    }
+    if served.len() > 1 {
+        let mut claims = Vec::new();
+        for answer in answers {
+            // A service that has ended claims nothing, and the server ends with it.
+            claims.push(answer.await.unwrap_or_default());
+        }
+        for (place, it) in served.iter().enumerate() {
+            let others = claims.iter().enumerate().filter(|(of, _)| *of != place);
+            let others = others.flat_map(|(_, claims)| claims.iter().copied());
+            it.order(Order::Respect(Arc::new(others.collect())));
+        }
     }
     tracing::info!(origin = reload::ORIGIN, notice = true, "server reloaded");
 }
@@ -312,6 +350,23 @@ impl Changes {
         }
         ready.clear_ready();
         Ok(readdressed)
+    }
+
+    /// Tries once more to have the ports that somebody else had.
+    fn try_again(&mut self, served: &mut [Served]) {
+        let watch = self.0.get_ref();
+        for served in served.iter_mut().filter(|it| it.is_refused()) {
+            served.take(Vec::new(), false, watch);
+        }
+    }
+}
+
+/// Waits until a port is worth another try, where somebody else has it: the kernel does not tell when it is let go of.
+/// For ever where none is wanted, so that an idle server does not wake up.
+async fn retry(refused: bool) {
+    match refused {
+        true => tokio::time::sleep(RETRY).await,
+        false => std::future::pending().await,
     }
 }
 

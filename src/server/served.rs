@@ -99,6 +99,10 @@ impl Served {
     /// another one with the same index, which has joined no groups. Says whether the addresses are others now.
     pub(super) fn take(&mut self, steps: Vec<Step>, surveyed: bool, watch: &Watch) -> bool {
         let (mut readdressed, mut replaced) = (false, false);
+        // An interface whose addresses have changed may have lost its groups in between, however it looks now.
+        let changed = steps
+            .iter()
+            .any(|it| matches!(it, Step::Addresses(_) | Step::Readdressed));
         for step in steps {
             match step {
                 // It is bound below, when it is known that it has not gone again.
@@ -119,7 +123,7 @@ impl Served {
             }
         }
         let refused = self.bind();
-        if surveyed {
+        if surveyed || changed {
             self.rejoin();
         }
         let condition = match refused {
@@ -132,6 +136,11 @@ impl Served {
             self.settle(condition);
         }
         readdressed
+    }
+
+    /// Whether somebody else has the port.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self.condition, Condition::Refused(_))
     }
 
     /// Takes the port if it can be had and is not. Returns why it cannot.

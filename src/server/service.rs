@@ -11,11 +11,13 @@ use super::removals::{Removal, Removals};
 use super::{Error, now, system};
 use crate::config::Config;
 use crate::engine::{Engine, Link};
+use crate::lease::Change;
 use crate::store::LeaseStore;
 use std::io;
 use std::net::UdpSocket;
 use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::oneshot::Sender;
 
 /// What the process asks of a service. That nothing more can come tells it to end.
 #[derive(Debug)]
@@ -26,8 +28,11 @@ pub(super) enum Order {
     Detach,
     /// The interface has these addresses now.
     Addresses(Link),
-    /// This configuration is in force now.
-    Configure(Arc<Config>),
+    /// This configuration is in force now. Where others are served, too, they are told what is claimed here, and
+    /// nobody is served before what they claim has come.
+    Configure(Arc<Config>, Option<Sender<Vec<Change>>>),
+    /// That is claimed on the other interfaces.
+    Respect(Arc<Vec<Change>>),
     /// A binding is to be forgotten.
     Remove(Removal),
 }
@@ -37,6 +42,8 @@ pub(super) struct Service {
     committer: Committer,
     /// None while the interface is away.
     port: Option<Port>,
+    /// What others claim has yet to come.
+    held: bool,
     idle: Vec<Batch>,
     removals: Removals,
     orders: UnboundedReceiver<Order>,
@@ -58,6 +65,7 @@ impl Service {
             decider: Decider::new(engine),
             committer,
             port: None,
+            held: false,
             idle: vec![Batch::new(), Batch::new()],
             removals: Removals::default(),
             orders,
@@ -84,7 +92,7 @@ impl Service {
                     self.decider.take_note(batch.outcome);
                     self.idle.push(batch);
                 }
-                received = receive(self.port.as_ref(), &mut self.idle) => match received {
+                received = receive(self.port.as_ref().filter(|_| !self.held), &mut self.idle) => match received {
                     Ok(()) => self.decide(),
                     Err(error) => tracing::error!("receive failed: {error}"),
                 },
@@ -105,7 +113,18 @@ impl Service {
                 self.port = None;
             }
             Order::Addresses(link) => self.decider.engine.set_link(link),
-            Order::Configure(config) => self.decider.engine.configure(Config::clone(&config)),
+            Order::Configure(config, others) => {
+                let engine = &mut self.decider.engine;
+                engine.configure(Config::clone(&config));
+                if let Some(others) = others {
+                    // Whoever asked waits for it.
+                    self.held = others.send(engine.claims()).is_ok();
+                }
+            }
+            Order::Respect(claims) => {
+                self.decider.engine.respect(&claims);
+                self.held = false;
+            }
             Order::Remove(removal) => self.removals.push(removal),
         }
         Ok(())
