@@ -12,9 +12,11 @@ use crate::server::links;
 use crate::surroundings::{self, Subnets};
 use crate::unconfigured::{PoolWish, Resolvers, Unconfigured};
 use jiff::tz::TimeZone;
+use std::cell::Cell;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 /// What there is to tell the operator about a configuration.
@@ -51,6 +53,8 @@ pub struct Reading {
     files: Mutex<Vec<String>>,
     /// The prefixes of the interfaces that it is made of; `None` if it does not depend on any.
     subnets: Mutex<Option<Subnets>>,
+    /// Whether the first file was empty when it was last read.
+    empty: AtomicBool,
     /// The resolvers that were last known.
     resolvers: Mutex<Option<Resolvers>>,
     /// The folders below which files can be read, if that does not go everywhere.
@@ -70,6 +74,7 @@ impl Reading {
             zone: TimeZone::system(),
             files: Mutex::default(),
             subnets: Mutex::default(),
+            empty: AtomicBool::new(false),
             resolvers: Mutex::default(),
             readable: None,
         }
@@ -170,10 +175,17 @@ impl Reading {
             None => self.arguments.config_file(),
         };
         let waits = self.arguments.wait;
+        let first_is_empty = Cell::new(false);
         let sources = Sources {
-            read: &|path| match &made {
-                Some(made) if path == NO_FILE => Ok(made.text.clone().into_bytes()),
-                _ => config::read_bounded(self.open(path)?),
+            read: &|name| match &made {
+                Some(made) if name == NO_FILE => Ok(made.text.clone().into_bytes()),
+                _ => {
+                    let text = config::read_bounded(self.open(name)?)?;
+                    if name == path {
+                        first_is_empty.set(text.trim_ascii().is_empty());
+                    }
+                    Ok(text)
+                }
             },
             // One that is served may be away just now, and is waited for; with --wait, so may any be.
             interface_exists: &|name| {
@@ -188,12 +200,20 @@ impl Reading {
             ..Findings::default()
         })?;
         let mut last = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        // A file that is about to be written, or that the disk had no room for, is no wish to give nothing.
+        let first_is_empty = first_is_empty.get();
+        let was_something = !self.empty.load(Ordering::Relaxed);
         let first_is_missing = again && loaded.files.is_empty();
         let is_lost = |it: &&String| first_is_missing || last.contains(it);
         let lost: Vec<String> = loaded.missing.iter().filter(is_lost).cloned().collect();
         if !lost.is_empty() {
             let text = |it| format!("{it}: there is no such file any more");
             findings.beside = lost.iter().map(text).collect();
+            return Err(findings);
+        }
+        if again && was_something && first_is_empty {
+            let text = "is empty; write a configuration into it, or restart the server without it";
+            findings.beside = vec![format!("{path} {text}")];
             return Err(findings);
         }
         let mut config = loaded.config;
@@ -213,6 +233,7 @@ impl Reading {
             return Err(findings);
         }
         *last = loaded.files;
+        self.empty.store(first_is_empty, Ordering::Relaxed);
         drop(last);
         *self.subnets.lock().unwrap_or_else(PoisonError::into_inner) = follows.then_some(subnets);
         Ok((config, findings))
@@ -249,6 +270,10 @@ impl Reading {
 
 /// Why a running server cannot read a file, and what to do.
 fn elsewhere(readable: &[PathBuf]) -> String {
+    if readable.is_empty() {
+        return "a running server reads no folder that was not there at its start; restart it"
+            .to_owned();
+    }
     let folders: Vec<_> = readable.iter().map(|it| it.display().to_string()).collect();
     let folders = folders.join(", ");
     format!(

@@ -235,6 +235,24 @@ fn a_file_that_is_missing_is_no_reason_to_forget_everything() {
     end(process);
 }
 
+/// A disk that is full, or an editor at work: the file is there and has nothing in it.
+#[test]
+fn a_file_that_was_emptied_is_no_wish_to_give_nothing() {
+    let Some(bench) = Bench::new() else { return };
+    bench.write("dhcp6s.conf", &name_servers(1));
+    let (process, mut log) = bench.start(&[]);
+    bench.write("dhcp6s.conf", " \n");
+    for _ in 0..2 {
+        let said = reload(&process, &mut log, REFUSED);
+        assert!(said.iter().any(|it| it.contains("is empty")), "{said:#?}");
+        assert_eq!(bench.name_servers(), addresses(&[1]));
+    }
+    bench.write("dhcp6s.conf", &name_servers(2));
+    reload(&process, &mut log, RELOADED);
+    assert_eq!(bench.name_servers(), addresses(&[2]));
+    end(process);
+}
+
 #[test]
 fn an_included_file_that_is_gone_keeps_the_configuration_and_one_that_never_was_does_not() {
     let Some(bench) = Bench::new() else { return };

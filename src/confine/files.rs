@@ -26,12 +26,19 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn new(needs: &Needs) -> Self {
         let mut readable: Vec<_> = needs.read.iter().flat_map(|it| folders(it)).collect();
+        // The whole tree is nobody's folder.
+        readable.retain(|it| it != Path::new("/"));
         readable.sort();
         readable.dedup();
         let removable = needs.remove.clone();
         Self {
             readable,
-            alone: needs.read_alone.clone(),
+            alone: needs
+                .read
+                .iter()
+                .chain(&needs.read_alone)
+                .cloned()
+                .collect(),
             writable: needs.write.clone(),
             // What is no file, `/dev/null` for one, is not removed.
             removable: removable.filter(|it| fs::symlink_metadata(it).is_ok_and(|it| it.is_file())),
@@ -59,8 +66,11 @@ impl Rules {
                     }
                 };
                 let (reads, writes) = (list(&self.readable), list(&self.writable));
+                let alone = self.alone.iter().filter(|it| it.is_file());
+                let alone = alone.filter(|it| !self.readable.iter().any(|of| it.starts_with(of)));
+                let alone: String = alone.map(|it| format!(" and {}", it.display())).collect();
                 Ok(format!(
-                    "files by Landlock version {version}: reads {reads}, writes {writes}"
+                    "files by Landlock version {version}: reads {reads}{alone}, writes {writes}"
                 ))
             }
         }
