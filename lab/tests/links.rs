@@ -234,6 +234,73 @@ fn of_two_interfaces_each_is_served_on_its_own() {
     server.end();
 }
 
+/// Tables are separate, and what a configuration moves from one interface to another is in one of them.
+#[test]
+fn what_a_client_of_one_interface_holds_is_not_given_on_another() {
+    let Some(bench) = Bench::new() else { return };
+    let config = |eth0, eth1| {
+        format!(
+            "interface eth0 {{ address-pool {eth0} 600; allow rapid-commit; }};
+             interface eth1 {{ address-pool {eth1} 600; allow rapid-commit; }};
+             pool a {{ range 2001:db8:a::10 to 2001:db8:a::10; }};
+             pool b {{ range 2001:db8:b::10 to 2001:db8:b::10; }};"
+        )
+    };
+    let commit = |client| [&solicit(client)[..], &[0, 14, 0, 0]].concat();
+    let held = [0x20, 1, 0x0d, 0xb8, 0, 0x0a];
+    bench.configure(&config("a", "b"));
+    bench.connect("eth0");
+    bench.connect("eth1");
+    let mut server = bench.start("eth0 eth1");
+    server.says("serving on eth0");
+    server.says("serving on eth1");
+    assert!(offers(&bench.ask("eth0", &commit(1)), &held));
+    bench.configure(&config("b", "a"));
+    server.process.signal(Signal::SIGHUP).expect("it is there");
+    server.says("server reloaded");
+    assert!(!offers(&bench.ask("eth1", &commit(2)), &held));
+    server.end();
+    let mut server = bench.start("eth0 eth1");
+    server.says("serving on eth0");
+    server.says("serving on eth1");
+    assert!(!offers(&bench.ask("eth1", &commit(3)), &held));
+    server.end();
+}
+
+#[test]
+fn groups_that_were_lost_in_a_moment_are_joined_again() {
+    let Some(bench) = Bench::new() else { return };
+    bench.configure("");
+    bench.connect("eth0");
+    let mut server = bench.start("eth0");
+    server.says("serving on eth0");
+    // All of it is over before the server hears of it, and the interface is then as it was.
+    server.process.signal(Signal::SIGSTOP).expect("it is there");
+    for change in ["mtu 1000", "mtu 1500", "down", "up"] {
+        ip(&bench.host, &format!("link set eth0 {change}"));
+    }
+    ready(&bench.host, "eth0");
+    server.process.signal(Signal::SIGCONT).expect("it is there");
+    bench.serves("eth0");
+    server.end();
+}
+
+#[test]
+fn a_port_that_somebody_else_had_is_taken_when_it_is_free() {
+    let Some(bench) = Bench::new() else { return };
+    bench.configure("");
+    bench.connect("eth0");
+    let other = bench.host.run(|| std::net::UdpSocket::bind("[::]:547"));
+    let mut server = bench.start("--wait eth1");
+    server.says("waiting for eth1: it does not exist");
+    bench.connect("eth1");
+    server.says("is taken");
+    drop(other.expect("the port"));
+    server.says("serving on eth1 now");
+    bench.serves("eth1");
+    server.end();
+}
+
 #[test]
 fn without_a_server_health_is_a_failure() {
     let Some(bench) = Bench::new() else { return };
