@@ -5,8 +5,9 @@
 //! exist, while "not permitted" ends it. And the process is not killed: what a library does on a rare path nobody has
 //! seen must not take away an operator's DHCP, and whoever misuses the server gets no further for it.
 //!
-//! The list was found with strace, over the scenarios and tests, with the C library of Debian linked statically and
-//! dynamically. Where two calls do the same, such as `poll` and `ppoll`, both are on it, for other versions of the C
+//! The list comes from reading what the server and its libraries do, and from playing the scenarios and tests under it,
+//! with the C library of Debian linked statically (in the image) and dynamically: what was refused showed in the
+//! kernel's audit. Where two calls do the same, such as `poll` and `ppoll`, both are on it, for other versions of the C
 //! library take the other one.
 
 use seccompiler::{

@@ -4,7 +4,7 @@
 //! can let an interface give what clients of another still hold. Until that is over, nobody else gets it.
 
 use super::Engine;
-use crate::lease::{Change, Lease, LeaseState, Prefix, Runs};
+use crate::lease::{Change, Lease, LeaseState, Prefix};
 use crate::wire::Duid;
 
 impl Engine {
@@ -12,15 +12,12 @@ impl Engine {
     /// and what is reserved for somebody else than its holder.
     #[must_use]
     pub fn claims(&self) -> Vec<Change> {
-        let mut reserved = Runs::default();
-        for (_, prefix) in self.reservations() {
-            let (first, last) = prefix.bounds();
-            reserved.insert(first, last);
-        }
+        // What belongs to hosts is excluded from all pools.
+        let excluded = self.table.excluded();
         let is_claim = |lease: &Lease<'_>| {
             let (first, last) = lease.prefix().bounds();
             lease.state() != LeaseState::Released
-                && match reserved.overlaps(first, last) {
+                && match excluded.overlaps(first, last) {
                     true => !self.is_reserved_for(lease.holder().duid, lease.prefix()),
                     false => !self.is_given_here(lease.prefix()),
                 }
@@ -42,16 +39,13 @@ impl Engine {
         }
     }
 
-    fn reservations(&self) -> impl Iterator<Item = (Option<Duid>, Prefix)> {
-        self.config.hosts.iter().flat_map(|host| {
-            let all = host.addresses.iter().chain(&host.prefixes);
-            all.map(|it| (host.duid, it.prefix))
-        })
-    }
-
     fn is_reserved_for(&self, duid: Duid, prefix: Prefix) -> bool {
-        let mut reservations = self.reservations();
-        reservations.any(|it| it == (Some(duid), prefix))
+        let host = self.hosts.get(&duid);
+        let host = host.and_then(|&index| self.config.hosts.get(index));
+        let mut reserved = host
+            .into_iter()
+            .flat_map(|it| it.addresses.iter().chain(&it.prefixes));
+        reserved.any(|it| it.prefix == prefix)
     }
 
     /// Whether that comes from a pool of this interface.

@@ -49,12 +49,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::unbounded_channel;
 use tokio::sync::oneshot::channel;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 pub use readiness::When;
 pub use reload::{ReadConfig, Reading};
 pub use socket::Error as SocketError;
 
-/// How long a port that somebody else has is left alone before it is tried again.
+/// How long a port that somebody else has is left alone before it is tried again: the kernel does not tell when it is
+/// let go of.
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Why the server cannot start or go on.
@@ -209,8 +211,13 @@ impl Server {
         let mut readiness = Readiness::new(when, ready);
         readiness.look(&served);
         let mut outcome = Ok(());
+        let mut next_try = None;
         loop {
-            let refused = served.iter().any(Served::is_refused);
+            // Counted from the first refusal on, whatever else happens meanwhile.
+            next_try = match served.iter().any(Served::is_refused) {
+                true => next_try.or_else(|| Some(Instant::now() + RETRY)),
+                false => None,
+            };
             tokio::select! {
                 _ = terminate.recv() => {
                     told_to_end(SignalKind::terminate());
@@ -248,7 +255,8 @@ impl Server {
                         reload.start();
                     }
                 }
-                () = retry(refused) => {
+                () = at(next_try) => {
+                    next_try = None;
                     changes.try_again(&mut served);
                     readiness.look(&served);
                 }
@@ -361,12 +369,11 @@ impl Changes {
     }
 }
 
-/// Waits until a port is worth another try, where somebody else has it: the kernel does not tell when it is let go of.
-/// For ever where none is wanted, so that an idle server does not wake up.
-async fn retry(refused: bool) {
-    match refused {
-        true => tokio::time::sleep(RETRY).await,
-        false => std::future::pending().await,
+/// Waits until that moment; for ever if there is none, so that an idle server does not wake up.
+async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -7,18 +7,13 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::net::if_::if_nametoindex;
-use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    recvmsg, setsockopt, socket, sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 
 use crate::link::frame::{ETHERNET_LEN, MTU, Packet, UDP};
+use crate::link::packet::open_on_all;
 use crate::link::{Error, Namespace, udp};
 use crate::rig::Datagram;
-
-/// How much may wait in the socket: thousands of frames.
-const WAITING_BYTES: usize = 4 << 20;
 
 /// A datagram with the time at which it was seen, since 1970.
 pub type Timed = (Duration, Datagram);
@@ -37,13 +32,8 @@ impl Listener {
     /// The system does not let us.
     pub fn new(namespace: &Namespace, interface: &'static str) -> Result<Self, Error> {
         let open = move || -> nix::Result<(OwnedFd, u32)> {
-            let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-            let all = SockProtocol::EthAll;
-            let socket = socket(AddressFamily::Packet, SockType::Raw, flags, all)?;
+            let socket = open_on_all()?;
             setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-            // Beyond the system's limit with the right that only root outside of user namespaces has.
-            setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)
-                .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &WAITING_BYTES))?;
             Ok((socket, if_nametoindex(interface)?))
         };
         let (socket, index) = namespace

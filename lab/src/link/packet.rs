@@ -9,15 +9,15 @@ use nix::sys::socket::{
     AddressFamily, SockFlag, SockProtocol, SockType, setsockopt, socket, sockopt,
 };
 
-/// How much may wait in a socket: far more frames than anybody here sends at once.
-const WAITING_BYTES: usize = 1 << 20;
+/// How many octets may wait in a socket: thousands of frames.
+const WAITING_BYTES: usize = 4 << 20;
 
-/// A socket that hears an interface of the calling thread's namespace, and puts frames on its link.
+/// A socket that hears all interfaces of the calling thread's namespace, in which thousands of frames may
+/// wait.
 ///
 /// # Errors
-/// There is no such interface, or it takes rights that this program does not have.
-#[expect(unsafe_code, reason = "nix has no address of a packet socket")]
-pub(crate) fn open(interface: &str) -> io::Result<OwnedFd> {
+/// It takes rights that this program does not have.
+pub(crate) fn open_on_all() -> nix::Result<OwnedFd> {
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(
         AddressFamily::Packet,
@@ -28,6 +28,16 @@ pub(crate) fn open(interface: &str) -> io::Result<OwnedFd> {
     // Beyond the system's limit with the right that only root outside of user namespaces has.
     setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)
         .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &WAITING_BYTES))?;
+    Ok(socket)
+}
+
+/// A socket that hears an interface of the calling thread's namespace, and puts frames on its link.
+///
+/// # Errors
+/// There is no such interface, or it takes rights that this program does not have.
+#[expect(unsafe_code, reason = "nix has no address of a packet socket")]
+pub(crate) fn open(interface: &str) -> io::Result<OwnedFd> {
+    let socket = open_on_all()?;
     let index = if_nametoindex(interface)?;
     // SAFETY: it is made of integers, for which all zeros are a value.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };

@@ -6,18 +6,14 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::net::if_::{if_nameindex, if_nametoindex};
-use nix::sys::socket::{
-    AddressFamily, ControlMessageOwned, LinkAddr, MsgFlags, SockFlag, SockProtocol, SockType,
-    recvmsg, setsockopt, socket, sockopt,
-};
+use nix::sys::socket::{ControlMessageOwned, LinkAddr, MsgFlags, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
 
 use super::Failure;
+use crate::link::packet::open_on_all;
 use crate::link::{Error, Namespace};
 use crate::status;
 
-/// How much may wait in the socket: thousands of frames.
-const WAITING_BYTES: usize = 4 << 20;
 /// More than any frame has.
 const FRAME_MAX: usize = 1 << 18;
 /// Kinds of hardware whose frames begin with an Ethernet header (linux/if_arp.h): Ethernet and the loopback.
@@ -144,17 +140,8 @@ impl Ear {
 }
 
 fn open() -> nix::Result<OwnedFd> {
-    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        flags,
-        SockProtocol::EthAll,
-    )?;
+    let socket = open_on_all()?;
     setsockopt(&socket, sockopt::ReceiveTimestampns, &true)?;
-    // Beyond the system's limit with the right that only root outside of user namespaces has.
-    setsockopt(&socket, sockopt::RcvBufForce, &WAITING_BYTES)
-        .or_else(|_| setsockopt(&socket, sockopt::RcvBuf, &WAITING_BYTES))?;
     Ok(socket)
 }
 
