@@ -280,7 +280,21 @@ fn groups_that_were_lost_in_a_moment_are_joined_again() {
         ip(&bench.host, &format!("link set eth0 {change}"));
     }
     ready(&bench.host, "eth0");
+    let joined = || {
+        let groups = bench
+            .host
+            .run(|| fs::read_to_string("/proc/thread-self/net/igmp6"));
+        let groups = groups.expect("a list");
+        let mut of_eth0 = groups.lines().filter(|it| it.contains(" eth0 "));
+        of_eth0.any(|it| it.contains("ff020000000000000000000000010002"))
+    };
+    assert!(!joined(), "it has lost them");
     server.process.signal(Signal::SIGCONT).expect("it is there");
+    let deadline = Instant::now() + PATIENCE;
+    while !joined() {
+        assert!(Instant::now() < deadline, "they are not joined again");
+        std::thread::yield_now();
+    }
     bench.serves("eth0");
     server.end();
 }
